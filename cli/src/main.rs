@@ -1,0 +1,2 @@
+//! The nodetap binary.
+fn main() {}
