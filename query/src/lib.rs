@@ -1,1 +1,3 @@
-//! query
+//! One query: what a person asks of the logs, and how the answer looks.
+
+pub mod times;
