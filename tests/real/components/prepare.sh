@@ -1,0 +1,96 @@
+#!/bin/bash
+# Makes one component of the real tests and prints where it is:  prepare.sh kubelet | packages | image | duckdb
+#
+# Everything comes from public package registries (Go modules, Debian packages, PyPI) and is kept in the user's cache
+# under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nodetap/real
+mkdir -p "$cache"
+
+key() { sha256sum "$@" | sha256sum | cut -c 1-16; }
+
+# Calls `make_$1 DIR` unless the cache has $2; one maker at a time, and only a whole result gets its name.
+cached() {
+    local what=$1 kept=$cache/$1-$2 partial
+    exec 9> "$cache/$what.lock"
+    flock 9
+    if [ ! -e "$kept" ]; then
+        partial=$(mktemp -d "$cache/.$what.XXXXXX")
+        trap 'rm -rf "$partial"' EXIT
+        "make_$what" "$partial" >&2
+        mv -T "$partial" "$kept"
+        trap - EXIT
+    fi
+    echo "$kept"
+}
+
+make_kubelet() {
+    local source=$here/kubelet/kubelet version package=k8s.io/component-base/version
+    cd "$source"
+    version=$(sed -n 's#^\tk8s.io/kubernetes \(v[0-9.]*\)$#\1#p' go.mod)
+    CGO_ENABLED=0 go build -trimpath -o "$1/kubelet" -ldflags "-s -w -X $package.gitVersion=$version
+        -X $package.gitMajor=1 -X $package.gitMinor=$(echo "$version" | cut -d . -f 2) -X $package.gitTreeState=clean" .
+}
+
+# The packages are unpacked, never installed: no maintainer script runs and nothing of the machine changes.
+packages=(busybox-static containerd runc docker.io libdevmapper1.02.1 libseccomp2)
+make_packages() {
+    cd "$1"
+    apt-get -q download "${packages[@]}" || { apt-get -q update && apt-get -q download "${packages[@]}"; }
+    for package in *.deb; do dpkg -x "$package" .; done
+    rm -- *.deb
+}
+
+# One image, one layer, one static program; the layout is what both `ctr images import` and `docker load` read.
+make_image() {
+    local name=$image_name layer config manifest
+    mkdir -p "$1/layer/bin" "$1/layer/tmp" "$1/layer/etc" "$1/image/blobs/sha256"
+    (cd "$here/writer" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$1/layer/bin/writer" .)
+    cd "$1"
+    tar --create --file layer.tar --directory layer --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner .
+    blob() { local sum; sum=$(sha256sum "$1" | cut -c 1-64); cp "$1" "image/blobs/sha256/$sum"; echo "$sum"; }
+    layer=$(blob layer.tar)
+    cat > config.json <<-JSON
+	{"architecture": "amd64", "os": "linux", "created": "1970-01-01T00:00:00Z",
+	 "config": {"Entrypoint": ["/bin/writer"], "Env": ["PATH=/bin"], "WorkingDir": "/"},
+	 "rootfs": {"type": "layers", "diff_ids": ["sha256:$layer"]}, "history": [{"created_by": "writer"}]}
+	JSON
+    config=$(blob config.json)
+    cat > manifest.json <<-JSON
+	{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+	 "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:$config", "size": $(stat -c %s config.json)},
+	 "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": "sha256:$layer", "size": $(stat -c %s layer.tar)}]}
+	JSON
+    manifest=$(blob manifest.json)
+    echo '{"imageLayoutVersion": "1.0.0"}' > image/oci-layout
+    cat > image/index.json <<-JSON
+	{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json",
+	 "digest": "sha256:$manifest", "size": $(stat -c %s manifest.json),
+	 "annotations": {"io.containerd.image.name": "$name", "org.opencontainers.image.ref.name": "${name##*:}"}}]}
+	JSON
+    cat > image/manifest.json <<-JSON
+	[{"Config": "blobs/sha256/$config", "RepoTags": ["$name"], "Layers": ["blobs/sha256/$layer"]}]
+	JSON
+    tar --create --file image.tar --directory image --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner .
+    rm -r layer layer.tar image ./*.json
+}
+image_name=localhost/nodetap/writer:1
+
+duckdb_version=1.4.2
+make_duckdb() {
+    # A virtual environment knows its own path, so it is made under its last name and reached by a script.
+    local environment=$cache/duckdb-$duckdb_version.venv
+    python3 -m venv --clear "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check "duckdb==$duckdb_version"
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$environment/bin/python" > "$1/python"
+    chmod +x "$1/python"
+}
+
+case ${1-} in
+    kubelet) cached kubelet "$(cd "$here/kubelet/kubelet" && key go.mod go.sum main.go)" ;;
+    packages) cached packages "$(echo "${packages[@]}" | key)-$(. /etc/os-release && echo "$ID$VERSION_ID")" ;;
+    image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
+    duckdb) cached duckdb "$duckdb_version" ;;
+    *) echo "usage: prepare.sh kubelet | packages | image | duckdb" >&2; exit 2 ;;
+esac

@@ -1,0 +1,3 @@
+module nodetap/tests/real/writer
+
+go 1.24
