@@ -1,2 +1,7 @@
-//! The nodetap binary.
-fn main() {}
+//! The `nodetap` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,1 +1,3 @@
-//! page
+//! The web page and its routes.
+
+pub mod units;

@@ -1,0 +1,131 @@
+//! What was asked for? The command line, as docs and scripts know it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Every container's log on this node: found, kept, searchable.
+#[derive(Debug, Parser)]
+#[command(name = "nodetap", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What all subcommands share.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The flags of every subcommand.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// The configuration (docs/configuration.md describes its keys)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Prefix of every conventional path, /proc included
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Where positions and the store are kept [default: /var/lib/nodetap as root, else the XDG state directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Collect logs into the embedded store; serve the page and metrics
+    Up(Up),
+    /// What was found, why, its position, and how far behind it is
+    Sources(Sources),
+    /// Search the store, show lines around a hit, follow
+    Logs(Box<Logs>),
+    /// One file: its identity, its chain of rotated files, its position, and the exact document of a line
+    Explain(Explain),
+    /// Configuration and environment: what is wrong and how to mend it
+    Check(Check),
+}
+
+/// `nodetap up`
+#[derive(Clone, Debug, Args)]
+pub struct Up {
+    /// Where the page and the metrics are served; port 0 takes a free one [default: 127.0.0.1:9797]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Read what is there, wait until all of it is kept, and exit: 0, or 1 if anything was given up
+    #[arg(long)]
+    pub until_drained: bool,
+}
+
+/// `nodetap sources`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Sources {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nodetap logs`
+#[derive(Clone, Debug, Args)]
+pub struct Logs {
+    /// What to find, as in `level:error AND timeout` (docs/query.md); everything when it is left out
+    pub query: Option<String>,
+    /// Namespaces (glob; may be given several times)
+    #[arg(short, long, value_name = "NS")]
+    pub namespace: Vec<String>,
+    /// Pods (glob; may be given several times)
+    #[arg(short, long, value_name = "POD")]
+    pub pod: Vec<String>,
+    /// Containers (glob; may be given several times)
+    #[arg(short, long, value_name = "CONTAINER")]
+    pub container: Vec<String>,
+    /// From this time on: 15m, 2h30m, 2026-11-21, 10:00, or RFC 3339
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Before this time
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Of this level or graver: trace, debug, info, warn, error, fatal
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<String>,
+    /// Go on with new lines as they come
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Show so many lines before and after each hit
+    #[arg(short = 'C', long, value_name = "N")]
+    pub context: Option<usize>,
+    /// Start with the newest N hits
+    #[arg(long, value_name = "N")]
+    pub tail: Option<usize>,
+    /// Keep the newest N hits [default: 1000 to a terminal, else all]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// How lines are written
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+}
+
+/// How `logs` writes lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Time, place and message
+    Text,
+    /// One whole document a line
+    Json,
+    /// The message alone
+    Raw,
+}
+
+/// `nodetap explain`
+#[derive(Clone, Debug, Args)]
+pub struct Explain {
+    /// A log file, as it is found below --root
+    pub file: PathBuf,
+    /// Show the line at or after this offset of its uncompressed text [default: the first line]
+    #[arg(long, value_name = "N")]
+    pub offset: Option<u64>,
+}
+
+/// `nodetap check`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Check {}

@@ -1,0 +1,103 @@
+//! What does the manual say about the configuration? docs/configuration.md, written from the table of keys.
+
+use std::fmt::Write;
+
+use super::keys::{KEYS, Key, SECTIONS};
+
+const HEAD: &str = "\
+# Configuration
+
+One YAML file, given with `--config FILE`. Every key is optional, and an empty file is a right one.
+Unknown keys are refused; all mistakes are reported at once, each with its line.
+`nodetap check --config FILE` reads the file and says what is wrong with it and with the machine.
+
+Sizes are written with a unit (`64 KiB`, `1 GB`; KiB is 1024 bytes, KB is 1000), durations too (`5s`, `1h 30m`, `7 days`).
+Paths and globs are read below `--root`. In a path `*` stays within one directory; `**` crosses directories.
+A flag of the command line goes before the file.
+
+";
+
+/// The whole of docs/configuration.md.
+pub fn markdown() -> String {
+    let mut out = HEAD.to_owned();
+    out.push_str("An example with every key at its default is at the end.\n");
+    group(&mut out, "At the top", None, "");
+    for section in SECTIONS {
+        group(
+            &mut out,
+            &format!("`{}`", section.name),
+            Some(section.name),
+            section.about,
+        );
+    }
+    out.push_str("\n## Every key at its default\n\n```yaml\n");
+    out.push_str(&example());
+    out.push_str("```\n");
+    out
+}
+
+/// A configuration that sets every key to its default; keys whose default depends on the machine are comments.
+pub fn example() -> String {
+    let mut out = String::new();
+    let mut line = |indent: &str, name: &str, default: &str| {
+        let value = match default {
+            machine if machine.contains("the ") || machine == "nothing" => {
+                format!("# {name}: …  ({machine})")
+            }
+            value => format!("{name}: {value}"),
+        };
+        writeln!(out, "{indent}{value}").unwrap_or_default();
+    };
+    for key in KEYS.iter().filter(|key| home(key).is_none()) {
+        line("", key.path, key.default);
+    }
+    for section in SECTIONS {
+        line("", section.name, "");
+        for key in KEYS.iter().filter(|key| home(key) == Some(section.name)) {
+            line(
+                "  ",
+                key.path.rsplit('.').next().unwrap_or(key.path),
+                key.default,
+            );
+        }
+    }
+    out.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+fn group(out: &mut String, title: &str, section: Option<&str>, about: &str) {
+    writeln!(out, "\n## {title}\n").unwrap_or_default();
+    if !about.is_empty() {
+        writeln!(out, "{about}\n").unwrap_or_default();
+    }
+    for (index, key) in KEYS.iter().filter(|key| home(key) == section).enumerate() {
+        let gap = if index == 0 { "" } else { "\n" };
+        let Key {
+            path,
+            default,
+            effect,
+            edges,
+            who,
+            ..
+        } = key;
+        let default = if default.contains(' ')
+            && !default.starts_with(|c: char| c.is_ascii_digit() || c == '[')
+        {
+            (*default).to_owned()
+        } else if *default == "nothing" {
+            "nothing".to_owned()
+        } else {
+            format!("`{default}`")
+        };
+        writeln!(
+            out,
+            "{gap}### `{path}`\n\n{effect}\n\n- Default: {default}\n- Edge values: {edges}\n- Who should change it: {who}"
+        )
+        .unwrap_or_default();
+    }
+}
+
+fn home(key: &Key) -> Option<&'static str> {
+    key.path.split_once('.').map(|(section, _)| section)
+}

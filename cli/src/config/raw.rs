@@ -1,0 +1,128 @@
+//! What does the file set? Everything optional; what is not set has its default in [`super::Config`].
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use globset::GlobMatcher;
+
+/// The configuration as it was written.
+#[derive(Clone, Debug, Default)]
+pub struct RawConfig {
+    /// `node`
+    pub node: Option<String>,
+    /// `host`
+    pub host: Option<String>,
+    /// `cluster`
+    pub cluster: Option<String>,
+    /// `listen`
+    pub listen: Option<SocketAddr>,
+    /// `grace`
+    pub grace: Option<Duration>,
+    /// `collect`
+    pub collect: RawCollect,
+    /// `discover`
+    pub discover: RawDiscover,
+    /// `reserve`
+    pub reserve: RawReserve,
+    /// `store`
+    pub store: RawStore,
+}
+
+/// `collect`: which lines are taken and how they are read.
+#[derive(Clone, Debug, Default)]
+pub struct RawCollect {
+    /// `collect.start`
+    pub start: Option<Start>,
+    /// `collect.line_bytes_max`
+    pub line_bytes_max: Option<u64>,
+    /// `collect.multiline`
+    pub multiline: Option<Multiline>,
+    /// `collect.app`
+    pub app: Option<bool>,
+    /// `collect.rate_limit` in bytes per second; `Some(None)` is `none`.
+    pub rate_limit: Option<Option<u64>>,
+    /// `collect.include`
+    pub include: Option<Vec<Rule>>,
+    /// `collect.exclude`
+    pub exclude: Option<Vec<Rule>>,
+}
+
+/// `discover`: where files are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct RawDiscover {
+    /// `discover.docker_roots`
+    pub docker_roots: Option<Vec<String>>,
+    /// `discover.volumes`
+    pub volumes: Option<bool>,
+    /// `discover.volume_depth_max` in directories below the volume.
+    pub volume_depth_max: Option<u64>,
+    /// `discover.volume_directories_max`
+    pub volume_directories_max: Option<u64>,
+    /// `discover.host_logs`
+    pub host_logs: Option<Vec<String>>,
+    /// `discover.rescan`
+    pub rescan: Option<Duration>,
+}
+
+/// `reserve`: how unread files outlive their deletion.
+#[derive(Clone, Debug, Default)]
+pub struct RawReserve {
+    /// `reserve.bytes`
+    pub bytes: Option<u64>,
+    /// `reserve.age`
+    pub age: Option<Duration>,
+}
+
+/// `store`: how long the embedded store keeps lines.
+#[derive(Clone, Debug, Default)]
+pub struct RawStore {
+    /// `store.retention_bytes`; `Some(None)` is `none`.
+    pub retention_bytes: Option<Option<u64>>,
+    /// `store.retention_age`; `Some(None)` is `none`.
+    pub retention_age: Option<Option<Duration>>,
+}
+
+/// Where a file that is older than the state is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At its first byte.
+    Beginning,
+    /// At its end; what is skipped is counted.
+    End,
+    /// At its first byte if it was written to within this time, else at its end.
+    Age(Duration),
+}
+
+/// Which lines are grouped into one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Multiline {
+    /// None.
+    Off,
+    /// Stack traces of any of the languages below.
+    Auto,
+    /// Java and its relatives.
+    Java,
+    /// Python.
+    Python,
+    /// Go.
+    Go,
+    /// Node.js.
+    Node,
+    /// .NET.
+    Dotnet,
+}
+
+/// One item of `collect.include` or `collect.exclude`: matches when all of its globs do.
+#[derive(Clone, Debug, Default)]
+pub struct Rule {
+    /// The Kubernetes namespace.
+    pub namespace: Option<GlobMatcher>,
+    /// The pod's name.
+    pub pod: Option<GlobMatcher>,
+    /// The container's name.
+    pub container: Option<GlobMatcher>,
+    /// Labels of the pod or the container, each with a glob of its value.
+    pub labels: Vec<(String, GlobMatcher)>,
+    /// The file's path without `--root`.
+    pub path: Option<GlobMatcher>,
+}

@@ -1,0 +1,217 @@
+//! Each wrong value has its own sentence and line; the table, the code and the manual say the same.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn check(text: &str, expect: &[&str]) {
+    let found = match parse(text) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    };
+    assert_eq!(found, expect, "\n{text}");
+}
+
+#[test]
+fn each_wrong_value_has_its_sentence_and_line() {
+    check(
+        "node: [a]",
+        &["line 1: node: expected a name, found a list"],
+    );
+    check(
+        "host: \"a\\nb\"",
+        &["line 1: host: a name has at most 253 bytes and no control characters"],
+    );
+    check(
+        "cluster: {a: b}",
+        &["line 1: cluster: expected a name, found a section"],
+    );
+    check(
+        "listen: 9797",
+        &["line 1: listen: `9797` is not an address and port, as in `127.0.0.1:9797`"],
+    );
+    check("grace: 11m", &["line 1: grace: must be between 0s and 10m"]);
+    check(
+        "grace: 5",
+        &[
+            "line 1: grace: `5` is not a duration; write a number and a unit, as in `30s` or `7 days`",
+        ],
+    );
+    check(
+        "collect:\n  start: now",
+        &["line 2: collect.start: `now` is neither `beginning` nor `end` nor an age, as in `1h`"],
+    );
+    check(
+        "collect:\n  line_bytes_max: 64",
+        &[
+            "line 2: collect.line_bytes_max: `64` is not a size; write a number and a unit, as in `64 KiB`",
+        ],
+    );
+    check(
+        "collect:\n  line_bytes_max: 1 GiB",
+        &["line 2: collect.line_bytes_max: must be between 1 KiB and 16 MiB"],
+    );
+    check(
+        "collect:\n  multiline: ruby",
+        &["line 2: collect.multiline: `ruby` is none of off, auto, java, python, go, node, dotnet"],
+    );
+    check(
+        "collect:\n  app: yes",
+        &["line 2: collect.app: `yes` is neither `true` nor `false`"],
+    );
+    check(
+        "collect:\n  rate_limit: 1 B/s",
+        &["line 2: collect.rate_limit: must be between 1 KiB and 1 TiB"],
+    );
+    check(
+        "discover:\n  docker_roots: data",
+        &["line 2: discover.docker_roots: expected a list, as in `[a, b]`"],
+    );
+    check(
+        "discover:\n  docker_roots:\n    - data\n    - /data/[",
+        &[
+            "line 3: discover.docker_roots: `data` is not an absolute path (it is read below --root)",
+            "line 4: discover.docker_roots: `/data/[` is not a glob: unclosed character class; missing ']'",
+        ],
+    );
+    check(
+        "discover:\n  volume_depth_max: deep",
+        &["line 2: discover.volume_depth_max: `deep` is not a whole number"],
+    );
+    check(
+        "discover:\n  volume_depth_max: 0",
+        &["line 2: discover.volume_depth_max: must be between 1 and 16"],
+    );
+    check(
+        "store:\n  retention_age: 1s",
+        &["line 2: store.retention_age: must be between 1m and 3660d"],
+    );
+    check(
+        "store: 5",
+        &["line 1: store is a section: its keys stand below it, indented"],
+    );
+    check(
+        "- a",
+        &["line 1: expected sections and keys, as in `listen: 127.0.0.1:9797`"],
+    );
+}
+
+#[test]
+fn a_rule_names_what_it_does_not_know() {
+    check(
+        "collect:\n  exclude:\n    - namespace: kube-*\n      containr: web\n    - {}\n    - shop\n    - pod: [a]\n",
+        &[
+            "line 4: collect.exclude: unknown key `containr`; did you mean `container`?",
+            "line 5: collect.exclude: a rule needs at least one of namespace, pod, container, labels, path",
+            "line 6: collect.exclude: expected a rule, as in `{namespace: shop, container: \"web-*\"}`",
+            "line 7: collect.exclude: expected a glob, found a list",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_right_one() {
+    check(
+        "lisen: 127.0.0.1:1",
+        &["line 1: unknown key `lisen`; did you mean `listen`?"],
+    );
+    check(
+        "colect:\n  app: true",
+        &["line 1: unknown key `colect`; did you mean `collect`?"],
+    );
+    check(
+        "collect:\n  multi-line: auto",
+        &["line 2: unknown key `multi-line`; did you mean `multiline`?"],
+    );
+    check(
+        "store:\n  line_bytes_max: 1 MiB",
+        &[
+            "line 2: unknown key `store.line_bytes_max`; `line_bytes_max` stands in the section `collect`",
+        ],
+    );
+    check(
+        "reserve:\n  listen: x",
+        &["line 2: unknown key `reserve.listen`; `listen` stands at the top, in no section"],
+    );
+    check(
+        "reserve:\n  colour: red",
+        &["line 2: unknown key `colour`; known here: bytes, age"],
+    );
+}
+
+#[test]
+fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
+    check(
+        "grace: long\ncollect:\n  app: 1\n  starts: round\nstore:\n  retention_bytes: much\n",
+        &[
+            "line 1: grace: `long` is not a duration; write a number and a unit, as in `30s` or `7 days`",
+            "line 3: collect.app: `1` is neither `true` nor `false`",
+            "line 4: unknown key `shape`; did you mean `start`?",
+            "line 6: store.retention_bytes: `much` is not a size; write a number and a unit, as in `64 KiB`",
+        ],
+    );
+}
+
+#[test]
+fn a_key_without_a_value_is_not_set() {
+    check("grace:\ncollect:\nstore:\n  retention_age: ~\n", &[]);
+}
+
+#[test]
+fn every_default_of_the_table_is_the_default_of_the_code() {
+    let written = Config::from(parse(&manual::example()).unwrap());
+    let unwritten = Config::from(parse("").unwrap());
+    assert_eq!(format!("{written:?}"), format!("{unwritten:?}"));
+}
+
+#[test]
+fn every_key_changes_the_configuration() {
+    let value = |path: &str| match path {
+        "listen" => "127.0.0.1:1",
+        "collect.start" => "end",
+        "collect.multiline" => "java",
+        "collect.app" => "true",
+        "discover.volumes" => "false",
+        "discover.volume_depth_max" | "discover.volume_directories_max" => "7",
+        "collect.include" | "collect.exclude" => "[{namespace: a}]",
+        "discover.docker_roots" | "discover.host_logs" => "[/a]",
+        bytes
+            if bytes.ends_with("bytes")
+                || bytes.ends_with("bytes_max")
+                || bytes.ends_with("limit") =>
+        {
+            "2 MiB"
+        }
+        "node" | "host" | "cluster" => "n1",
+        _ => "90s",
+    };
+    let unset = format!("{:?}", Config::from(RawConfig::default()));
+    for key in KEYS {
+        let text = match key.path.split_once('.') {
+            Some((section, leaf)) => format!("{section}:\n  {leaf}: {}", value(key.path)),
+            None => format!("{}: {}", key.path, value(key.path)),
+        };
+        let set = format!(
+            "{:?}",
+            Config::from(parse(&text).unwrap_or_else(|bad| panic!("{text}: {bad}")))
+        );
+        assert_ne!(set, unset, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_problems(text in "\\PC{0,300}") {
+        drop(parse(&text));
+    }
+
+    #[test]
+    fn any_value_of_any_key_is_read_or_refused(index in 0..KEYS.len(), value in "[-\\[\\]{}:,a-z0-9 \"'*/.]{0,40}") {
+        let path = KEYS[index].path;
+        let text = match path.split_once('.') {
+            Some((section, leaf)) => format!("{section}:\n  {leaf}: {value}"),
+            None => format!("{path}: {value}"),
+        };
+        drop(parse(&text));
+    }
+}
