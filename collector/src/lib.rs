@@ -1,1 +1,13 @@
-//! collector
+//! The log agent: from a container's file to a receipt for each of its lines.
+//!
+//! The modules stand in the order of a line's way; each uses only what stands above it.
+//! `discover` finds files, [`tail`] reads their bytes through every rotation, `parse` makes entries of them,
+//! [`enrich`] adds what is constant for a file, [`ship`] hands records over and gives receipts back, `checkpoint`
+//! remembers what was received, `reserve` keeps what others delete, [`ledger`] counts it all, and `pipeline` is the
+//! loop that moves it.
+
+pub mod clock;
+pub mod tail;
+pub mod enrich;
+pub mod ship;
+pub mod ledger;

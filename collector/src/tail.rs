@@ -1,0 +1,283 @@
+//! What was written since we last looked? One text, through truncation, renaming and compression.
+//!
+//! A [`Tail`] reads the uncompressed text of one file forward, in whole lines, and never interprets a byte but the
+//! newline and the NULs of holes. Before it goes on it compares the bytes just before its offset with those it saw
+//! there, so that a file that was cut and written anew is noticed even when it has grown past the offset.
+
+use std::io;
+
+use memchr::{memchr, memrchr};
+use record::position::MARKER_BYTES;
+
+pub use self::archive::Archive;
+pub use self::carrier::Carrier;
+pub use self::identity::{FirstLine, first_line, same_text};
+
+mod archive;
+mod carrier;
+mod identity;
+
+/// The text of one file, and how far it has been read.
+#[derive(Debug, Default)]
+pub struct Tail {
+    /// What the text is read from; none while the file is closed.
+    pub carrier: Option<Carrier>,
+    /// Everything before this offset has been handed on, in bytes of uncompressed text.
+    read: u64,
+    /// The text's known size; for an archive what has been inflated, or its own claim if that is more.
+    size: u64,
+    /// The last bytes before `read`.
+    before: Vec<u8>,
+    /// Up to here the text after `read` is known to be NULs only.
+    nul_until: u64,
+    /// Whether `read` stands inside a line whose beginning was handed on as pieces.
+    in_line: bool,
+}
+
+/// A part of the text that [`Tail::advance`] hands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// A line without its newline, or the end of a line whose earlier pieces were handed on.
+    Line(&'a [u8]),
+    /// A piece of a line that is longer than may be held; more of it follows.
+    Piece(&'a [u8]),
+    /// NULs where a line should begin: a hole, not text.
+    Hole,
+}
+
+/// Where a [`Part`] stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Offset of its first byte.
+    pub offset: u64,
+    /// Offset after its last byte, newline included.
+    pub end: u64,
+}
+
+/// How a call of [`Tail::advance`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There may be more to read at once.
+    More,
+    /// No complete line is left.
+    End,
+    /// The text is not the one that was read: cut, or written anew.
+    Replaced,
+}
+
+/// How much may be read in one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes in one call, more or less.
+    pub quantum: usize,
+    /// A line longer than this is handed on in pieces.
+    pub line_bytes_max: usize,
+    /// The writer is done: what follows the last newline is a line too.
+    pub ended: bool,
+}
+
+// === impl Tail ===
+
+impl Tail {
+    /// A text that begins to be read at `offset`; what stands before it is not known.
+    pub fn new(carrier: Option<Carrier>, offset: u64, size: u64) -> Self {
+        Self { carrier, read: offset, size: size.max(offset), ..Self::default() }
+    }
+
+    /// How far the text has been handed on.
+    pub fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// The text's known size.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The bytes just before [`Tail::read`], at most [`MARKER_BYTES`]; empty when they are not known.
+    pub fn before(&self) -> &[u8] {
+        &self.before
+    }
+
+    /// Looks up the size anew and says by how much it grew. A plain file that shrank is found by the next read.
+    pub fn measure(&mut self) -> io::Result<u64> {
+        let Some(carrier) = &mut self.carrier else { return Ok(0) };
+        let size = carrier.size()?;
+        let grown = size.saturating_sub(self.size);
+        self.size += grown;
+        Ok(grown)
+    }
+
+    /// Passes over everything up to `offset` without reading it.
+    pub fn skip_to(&mut self, offset: u64) {
+        self.read = self.read.max(offset);
+        self.size = self.size.max(self.read);
+        self.before.clear();
+        self.in_line = false;
+    }
+
+    /// Gives up what is not read and says how much that is.
+    pub fn give_up(&mut self) -> u64 {
+        let lost = self.size - self.read;
+        self.read = self.size;
+        self.carrier = None;
+        lost
+    }
+
+    /// Hands on the next parts of the text, in order, through `buffer`.
+    pub fn advance(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        limits: &Limits,
+        mut each: impl FnMut(Extent, Part<'_>),
+    ) -> io::Result<Progress> {
+        let back = self.before.len();
+        let start = self.read - back as u64;
+        let Some(filled) = self.fill(buffer, start, back + limits.quantum)? else {
+            return Ok(Progress::End);
+        };
+        let Some((seen, text)) = buffer.get(..filled).and_then(|got| got.split_at_checked(back))
+        else {
+            return Ok(Progress::Replaced);
+        };
+        if seen != self.before {
+            return Ok(Progress::Replaced);
+        }
+        if text.is_empty() {
+            return Ok(if self.is_replaced()? { Progress::Replaced } else { Progress::End });
+        }
+        let whole = text.len() == limits.quantum;
+        let mut consumed = self.lines(text, &mut each);
+        if consumed == 0 {
+            // One line fills the whole look: look further, as far as a line may go.
+            let wanted = back + limits.line_bytes_max.max(limits.quantum) + 1;
+            let filled =
+                if whole { self.fill(buffer, start, wanted)?.unwrap_or(0) } else { filled };
+            let text = buffer.get(back..filled).unwrap_or_default();
+            consumed = self.lines(text, &mut each);
+            if consumed == 0 {
+                let cut = text.len() > limits.line_bytes_max;
+                consumed = self.remainder(text, cut, limits, &mut each);
+            }
+        }
+        let end = back + consumed;
+        self.keep_before(buffer.get(..end).unwrap_or_default());
+        self.size = self.size.max(self.read);
+        Ok(if consumed > 0 { Progress::More } else { Progress::End })
+    }
+
+    /// Fills `buffer` from `start` on with up to `wanted` bytes; `None` when there is no carrier.
+    fn fill(&mut self, buffer: &mut Vec<u8>, start: u64, wanted: usize) -> io::Result<Option<usize>> {
+        let Some(carrier) = &mut self.carrier else { return Ok(None) };
+        if buffer.len() < wanted {
+            buffer.resize(wanted, 0);
+        }
+        carrier.read_at(start, buffer.get_mut(..wanted).unwrap_or_default()).map(Some)
+    }
+
+    /// Hands on the complete lines of `text`, which begins at `read`, and says how many bytes they are.
+    fn lines(&mut self, text: &[u8], each: &mut impl FnMut(Extent, Part<'_>)) -> usize {
+        let mut done = 0;
+        let Some(last) = memrchr(b'\n', text) else { return self.hole(text, each) };
+        let whole = text.get(..=last).unwrap_or_default();
+        while let Some(rest) = whole.get(done..).filter(|rest| !rest.is_empty()) {
+            if rest.first() == Some(&0) && !self.in_line {
+                done += self.hole(rest, each);
+                continue;
+            }
+            let Some(length) = memchr(b'\n', rest) else { break };
+            let extent = Extent { offset: self.read, end: self.read + length as u64 + 1 };
+            each(extent, Part::Line(rest.get(..length).unwrap_or_default()));
+            self.read = extent.end;
+            self.in_line = false;
+            done += length + 1;
+        }
+        done
+    }
+
+    /// Hands on the NULs at the beginning of a line, if other bytes follow them.
+    fn hole(&mut self, text: &[u8], each: &mut impl FnMut(Extent, Part<'_>)) -> usize {
+        if self.in_line {
+            return 0;
+        }
+        let length = text.iter().take_while(|byte| **byte == 0).count();
+        if length == 0 || length == text.len() {
+            return 0;
+        }
+        let extent = Extent { offset: self.read, end: self.read + length as u64 };
+        each(extent, Part::Hole);
+        self.read = extent.end;
+        length
+    }
+
+    /// Hands on what has no newline, where that is allowed, and says how many bytes it is.
+    fn remainder(
+        &mut self,
+        text: &[u8],
+        cut: bool,
+        limits: &Limits,
+        each: &mut impl FnMut(Extent, Part<'_>),
+    ) -> usize {
+        if text.is_empty() {
+            return 0;
+        }
+        if !self.in_line && text.iter().all(|byte| *byte == 0) {
+            return self.long_hole(text, limits, each);
+        }
+        let length = if cut { boundary(text, limits.line_bytes_max) } else { text.len() };
+        let extent = Extent { offset: self.read, end: self.read + length as u64 };
+        let part = text.get(..length).unwrap_or_default();
+        if cut {
+            each(extent, Part::Piece(part));
+        } else if limits.ended {
+            each(extent, Part::Line(part));
+        } else {
+            return 0;
+        }
+        self.in_line = cut;
+        self.read = extent.end;
+        length
+    }
+
+    /// Passes a hole that is longer than one look, once something else is known to follow it.
+    fn long_hole(
+        &mut self,
+        text: &[u8],
+        limits: &Limits,
+        each: &mut impl FnMut(Extent, Part<'_>),
+    ) -> usize {
+        let until = self.read + text.len() as u64;
+        // More text than this look has: the hole is an inner one up to here. At the end of the text it may still be
+        // filled in, so it waits, unless nobody writes any more.
+        if self.size > until || limits.ended {
+            self.nul_until = until;
+            each(Extent { offset: self.read, end: until }, Part::Hole);
+            self.read = until;
+            return text.len();
+        }
+        0
+    }
+
+    fn is_replaced(&mut self) -> io::Result<bool> {
+        match &mut self.carrier {
+            Some(Carrier::Plain(file)) => Ok(file.metadata()?.len() < self.read),
+            Some(Carrier::Gzip(_)) | None => Ok(false),
+        }
+    }
+
+    fn keep_before(&mut self, text: &[u8]) {
+        let start = text.len().saturating_sub(MARKER_BYTES);
+        self.before.clear();
+        self.before.extend_from_slice(text.get(start..).unwrap_or_default());
+    }
+}
+
+/// The longest prefix of at most `most` bytes that does not end inside a UTF-8 sequence.
+fn boundary(text: &[u8], most: usize) -> usize {
+    let most = most.min(text.len());
+    let is_start = |at: usize| text.get(at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    (most.saturating_sub(3)..=most).rev().find(|at| is_start(*at) && *at > 0).unwrap_or(most)
+}
+
+#[cfg(test)]
+mod tests;
