@@ -153,7 +153,7 @@ impl Workload {
         drop(due);
         compressor
             .join()
-            .map_err(|_| io::Error::other("the compressor ended early"))??;
+            .unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok(written)
     }
 }

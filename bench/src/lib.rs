@@ -16,3 +16,4 @@ pub mod rotation;
 pub mod generate;
 pub mod limit;
 pub mod sink;
+pub mod meter;

@@ -236,9 +236,9 @@ impl Process {
     }
 
     /// Kills it without a chance to write anything more.
-    pub fn kill(mut self) -> io::Result<Finished> {
-        kill_process(Pid::from_child(&self.child), Signal::KILL)?;
+    pub fn kill_now(&mut self) -> io::Result<Finished> {
         let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::KILL)?;
         waitid(
             WaitId::Pid(pid),
             WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
@@ -256,7 +256,7 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        self.kill()
+        self.kill_now()
     }
 }
 

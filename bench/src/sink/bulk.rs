@@ -150,9 +150,10 @@ impl Sink {
                 let rest = &document[at..];
                 let mut ends = memmem::find_iter(rest, END_START)
                     .filter_map(|end| digits(rest.get(end + 3..end + 13)?));
-                match ends.any(|sequence| sequence == token.sequence) {
-                    true => counts.split_whole += 1,
-                    false => counts.split_broken += 1,
+                if ends.any(|sequence| sequence == token.sequence) {
+                    counts.split_whole += 1;
+                } else {
+                    counts.split_broken += 1;
                 }
             }
         }
