@@ -3,7 +3,6 @@
 //! Read in the order of a situation: a [`node`] gets [`writer`]s, which write [`line`]s and remember them as [`truth`];
 //! [`kubelet`] and [`docker`] rotate and delete; a [`process`] of the binary reads; the [`oracle`] compares.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
@@ -11,6 +10,7 @@
 )]
 
 pub mod docker;
+pub mod fleet;
 pub mod kubelet;
 pub mod line;
 pub mod node;

@@ -39,7 +39,7 @@ impl Output {
     }
 }
 
-/// A time as Go's RFC3339Nano writes it: zeros at the end of the fraction are left out.
+/// A time as Go's `RFC3339Nano` writes it: zeros at the end of the fraction are left out.
 pub fn go_time(nanos: i64) -> String {
     let text = Timestamp(nanos).to_string();
     let text = text
@@ -109,7 +109,7 @@ pub fn text(stream: &str, number: u64, bytes: usize, random: &mut Random) -> Str
         text.push(' ');
         text.push_str(WORDS[random.below(WORDS.len() as u64) as usize]);
         if random.once_in(3) {
-            text.push_str(&random.next().to_string());
+            text.push_str(&random.number().to_string());
         }
     }
     text

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use record::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::patience::until;
 use crate::process::Nodetap;
@@ -131,6 +132,37 @@ impl Nodetap {
             done.status
         );
         documents
+    }
+
+    /// Whole documents that `nodetap logs` prints with these arguments, as JSON.
+    pub fn json(&self, arguments: &[&str]) -> Vec<Value> {
+        let done = self.run("logs", &[&["-o", "json"], arguments].concat());
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.success(),
+            "nodetap logs ended with {}: {said}",
+            done.status
+        );
+        String::from_utf8_lossy(&done.stdout)
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line)
+                    .unwrap_or_else(|error| panic!("not a document: {error}: {line}"))
+            })
+            .collect()
+    }
+
+    /// The messages that `nodetap logs` prints with these arguments.
+    pub fn messages(&self, arguments: &[&str]) -> Vec<String> {
+        let message =
+            |document: &Value| document["message"].as_str().unwrap_or_default().to_owned();
+        self.json(arguments).iter().map(message).collect()
+    }
+
+    /// Gap records in the store, of all streams.
+    pub fn gaps(&self) -> Vec<Document> {
+        let documents = self.documents(&[]).into_values().flatten();
+        documents.filter(|document| document.is("gap")).collect()
     }
 
     /// Insists that the store holds what the writers wrote.

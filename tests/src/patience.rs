@@ -9,7 +9,7 @@ pub fn patience() -> Duration {
     std::env::var("NODETAP_PATIENCE")
         .ok()
         .and_then(|text| text.parse().ok())
-        .map_or(Duration::from_secs(60), Duration::from_secs)
+        .map_or(Duration::from_mins(1), Duration::from_secs)
 }
 
 /// Polls until `condition` gives a value; panics with `what` and the last reason when patience ends.

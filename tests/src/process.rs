@@ -1,8 +1,10 @@
 //! How is the real program run? As people run it: by its command line, ended by signals, asked over HTTP.
 
-use std::fs::{self, File};
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -10,11 +12,15 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::node::Node;
-use crate::observe::{Metrics, Status};
+use crate::observe::{File, Metrics, Status};
 use crate::patience::until;
+use crate::writer::Writer;
 
 /// The variable that names the program.
 pub const PROGRAM_VARIABLE: &str = "NODETAP_BIN";
+
+/// `nobody` on Linux.
+const ORDINARY_USER: u32 = 65_534;
 
 /// One node's `nodetap`, not running.
 #[derive(Clone, Debug)]
@@ -24,6 +30,8 @@ pub struct Nodetap {
     config: Option<PathBuf>,
     log: PathBuf,
     flags: Vec<String>,
+    program: PathBuf,
+    user: Option<u32>,
 }
 
 /// A running `nodetap up`; killed when dropped.
@@ -65,11 +73,9 @@ impl Nodetap {
     /// The program on a node, with nothing but its directories given.
     pub fn on(node: &Node) -> Self {
         Self {
-            root: node.root(),
             state: node.state(),
-            config: None,
             log: node.scratch("nodetap.log"),
-            flags: Vec::new(),
+            ..Self::at(&node.root(), &node.scratch(""))
         }
     }
 
@@ -81,6 +87,8 @@ impl Nodetap {
             config: None,
             log: home.join("nodetap.log"),
             flags: Vec::new(),
+            program: program(),
+            user: None,
         }
     }
 
@@ -107,9 +115,31 @@ impl Nodetap {
         self
     }
 
+    /// As an ordinary user: with a copy of the program and a state directory of that user's own.
+    #[must_use]
+    pub fn unprivileged(mut self) -> Self {
+        let own = |path: &Path| {
+            let (user, group) = (Some(ORDINARY_USER), Some(ORDINARY_USER));
+            std::os::unix::fs::chown(path, user, group).expect("give a path to an ordinary user");
+        };
+        let home = self.log.parent().expect("a node has a home");
+        let program_copy = home.join("nodetap");
+        fs::copy(program(), &program_copy).expect("copy the program");
+        fs::set_permissions(home, Permissions::from_mode(0o755)).expect("open the node's home");
+        fs::write(&self.log, "").expect("make nodetap's log");
+        own(&self.log);
+        own(&self.state);
+        self.program = program_copy;
+        self.user = Some(ORDINARY_USER);
+        self
+    }
+
     /// The command `nodetap <subcommand>` with the node's directories.
     pub fn command(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.program);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command
             .arg(subcommand)
             .arg("--root")
@@ -189,7 +219,7 @@ impl Nodetap {
     }
 
     fn up(&self) -> Command {
-        let log = File::options()
+        let log = fs::File::options()
             .create(true)
             .append(true)
             .open(&self.log)
@@ -276,12 +306,32 @@ impl Running {
         })
     }
 
+    /// Waits until the program has read as much of the writer's live file as there is.
+    pub fn settle_read(&self, writer: &Writer) {
+        until("nodetap has read the live file", || {
+            let size = fs::metadata(writer.live())
+                .map_err(|error| error.to_string())?
+                .len();
+            let status = self.status();
+            let stream = status
+                .stream(writer.stream())
+                .ok_or("the stream is not known yet")?;
+            let name = writer.live().to_string_lossy();
+            let read = |file: &File| name.ends_with(&file.path) && file.read >= size;
+            if stream.files.iter().any(read) {
+                Ok(())
+            } else {
+                Err(format!("{size} bytes are there: {:?}", stream.files))
+            }
+        });
+    }
+
     /// The end of the program's own log.
     pub fn log(&self) -> String {
         tail(&self.log)
     }
 
-    /// Resident anonymous memory in bytes (`RssAnon`, proc_pid_status(5)).
+    /// Resident anonymous memory in bytes (`RssAnon` of `/proc/<pid>/status`).
     pub fn anonymous_bytes(&self) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .expect("read the process's status");

@@ -33,7 +33,7 @@ impl Random {
             state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
         };
         for _ in 0..4 {
-            random.next();
+            random.number();
         }
         random
     }
@@ -41,11 +41,11 @@ impl Random {
     /// Another generator that depends on this one.
     #[must_use]
     pub fn fork(&mut self) -> Self {
-        Self::new(self.next())
+        Self::new(self.number())
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.state ^= self.state >> 12;
         self.state ^= self.state << 25;
         self.state ^= self.state >> 27;
@@ -57,7 +57,7 @@ impl Random {
         if bound == 0 {
             0
         } else {
-            (self.next() >> 11) % bound
+            (self.number() >> 11) % bound
         }
     }
 

@@ -165,6 +165,12 @@ impl Writer {
         }
     }
 
+    /// How many lines come at once: mostly few, now and then a burst.
+    pub fn random_lines(&mut self) -> usize {
+        let most = if self.random.once_in(20) { 200 } else { 10 };
+        self.random.between(1, most) as usize
+    }
+
     /// The text of the next line of chance.
     pub fn text(&mut self, bytes: usize) -> String {
         self.lines += 1;
