@@ -80,7 +80,10 @@ impl<'a> Cursor<'a> {
     /// Steps over an operator's word, which must stand alone: `AND` but not `ANDROID` nor `AND:`.
     pub(super) fn take_operator(&mut self, operator: &str) -> bool {
         let found = self.rest().strip_prefix(operator).is_some_and(|after| {
-            after.chars().next().is_none_or(|next| next.is_whitespace() || "()\"".contains(next))
+            after
+                .chars()
+                .next()
+                .is_none_or(|next| next.is_whitespace() || "()\"".contains(next))
         });
         if found {
             self.at += operator.len();
@@ -109,7 +112,11 @@ impl<'a> Cursor<'a> {
 
     /// Reads a phrase or a word; the word may be empty when a delimiter stands here.
     pub(super) fn word(&mut self, place: Place) -> Result<Word, QueryError> {
-        if self.peek() == Some('"') { self.phrase() } else { self.bare_word(place) }
+        if self.peek() == Some('"') {
+            self.phrase()
+        } else {
+            self.bare_word(place)
+        }
     }
 
     /// Reads `"…"`, in which only `\` is special.
@@ -126,7 +133,11 @@ impl<'a> Cursor<'a> {
                 Some('"') => {
                     self.at += 1;
                     let pieces = vec![Piece::Plain(plain)];
-                    return Ok(Word { pieces, span: start..self.at, quoted: true });
+                    return Ok(Word {
+                        pieces,
+                        span: start..self.at,
+                        quoted: true,
+                    });
                 }
                 Some('\\') => plain.push(self.escape()?),
                 Some(char) => {
@@ -169,7 +180,11 @@ impl<'a> Cursor<'a> {
         if !plain.is_empty() {
             pieces.push(Piece::Plain(plain));
         }
-        Ok(Word { pieces, span: start..self.at, quoted: false })
+        Ok(Word {
+            pieces,
+            span: start..self.at,
+            quoted: false,
+        })
     }
 
     fn ends_word(&self, char: char, place: Place) -> bool {
@@ -234,7 +249,10 @@ impl<'a> Cursor<'a> {
             }
         }
         let after = self.at;
-        if let Some(char) = self.peek().filter(|&char| !self.ends_word(char, Place::Term)) {
+        if let Some(char) = self
+            .peek()
+            .filter(|&char| !self.ends_word(char, Place::Term))
+        {
             let message = "text stands right behind the end of a regular expression";
             let hint = "put a space between them, or quote a path as \"/a/b\"";
             return Err(self.error(after..after + char.len_utf8(), message, Some(hint)));

@@ -37,7 +37,12 @@ impl QueryError {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let QueryError { query, span, message, hint } = self.0;
+        let QueryError {
+            query,
+            span,
+            message,
+            hint,
+        } = self.0;
         let before = query.get(..span.start).unwrap_or_default();
         let place = query.get(span.clone()).unwrap_or_default();
         let after = query.get(span.end..).unwrap_or_default();
@@ -56,9 +61,14 @@ impl fmt::Display for Shown<'_> {
         writeln!(f, "{lead}{shown}")?;
         let indent = lead.chars().count() + before_chars - cut;
         let carets = "^".repeat(place_chars.max(1));
-        write!(f, "{:indent$}{carets} {message}", "")?;
+        write!(
+            f,
+            "{:indent$}{carets} {}",
+            "",
+            message.replace(char::is_control, "?")
+        )?;
         match hint {
-            Some(hint) => write!(f, "; {hint}"),
+            Some(hint) => write!(f, "; {}", hint.replace(char::is_control, "?")),
             None => Ok(()),
         }
     }
@@ -89,8 +99,12 @@ mod tests {
     #[test]
     fn a_long_query_is_cut_around_the_place() {
         let long = format!("{}!{}", "a".repeat(1000), "b".repeat(1000));
-        let error =
-            QueryError { query: long, span: 1000..1001, message: "wrong".to_owned(), hint: None };
+        let error = QueryError {
+            query: long,
+            span: 1000..1001,
+            message: "wrong".to_owned(),
+            hint: None,
+        };
         let shown = error.show().to_string();
         let (first, second) = shown.split_once('\n').unwrap();
         assert_eq!(first.chars().count(), 2 + 60 + 1 + 60);
