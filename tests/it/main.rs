@@ -4,7 +4,6 @@
 //! store, in exact order, and the ledger balanced.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "test code: a panic with its reason is how a situation fails"
 )]
 

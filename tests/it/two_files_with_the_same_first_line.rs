@@ -89,7 +89,7 @@ fn two_equal_files() {
         }
     }
     must_hold_in_every_life(&Nodetap::on(&node), &mut writers, |writer| {
-        writer.say("tick")
+        writer.say("tick");
     });
 }
 

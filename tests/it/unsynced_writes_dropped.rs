@@ -1,9 +1,14 @@
 //! The machine loses power: what was not synced is not there any more; or someone restores an old state.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
 
+use tests::fleet::{Fleet, Plan};
 use tests::kubelet::Rotation;
+use tests::power::Disk;
 use tests::{Loss, Node, Nodetap, Writer};
 
 fn copy_tree(from: &Path, to: &Path) {
@@ -15,17 +20,6 @@ fn copy_tree(from: &Path, to: &Path) {
             copy_tree(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files_below(&path, found)
-        } else {
-            found.push(path)
         }
     }
 }
@@ -70,43 +64,34 @@ impl Busy {
 #[test]
 fn unsynced_writes_dropped() {
     let mut busy = Busy::new();
-    busy.write();
-    let running = busy.tap.start();
-    running.settle();
-    running.pause();
-    let synced = busy.node.scratch("synced");
-    copy_tree(&busy.node.state(), &synced);
-    running.resume();
-    busy.write();
-    running.settle();
-    running.pause();
-    running.kill();
-    // Files only grow; what was acknowledged before the copy was durable by then, the rest may be cut anywhere.
-    let mut files = Vec::new();
-    files_below(&busy.node.state(), &mut files);
-    for path in files {
-        if path.to_string_lossy().contains("redb") {
-            continue;
+    let disk = Disk::mount(
+        &busy.node.scratch("disk.ext4"),
+        &busy.node.state(),
+        256 << 20,
+    );
+    let plan = Plan {
+        rotation: Rotation {
+            max_files: 100_000,
+            late_lines: 4,
+        },
+        ..Plan::of(u64::MAX, 2)
+    };
+    let stop = AtomicBool::new(false);
+    let Busy {
+        node, tap, writers, ..
+    } = &mut busy;
+    thread::scope(|scope| {
+        let fleet = Fleet::start(scope, &stop, writers, plan);
+        for _ in 0..5 {
+            let running = tap.start();
+            // The moment is the point of this test; nothing is waited for.
+            thread::sleep(Duration::from_millis(node.random().below(2500)));
+            disk.cut();
+            running.kill();
+            disk.restore();
         }
-        let now = fs::metadata(&path).unwrap().len();
-        let before = synced.join(path.strip_prefix(busy.node.state()).unwrap());
-        let durable = fs::metadata(before).map_or(0, |file| file.len());
-        if durable < now && path.to_string_lossy().contains("fresh") {
-            let cut = busy.node.random().between(durable, now);
-            fs::File::options()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .set_len(cut)
-                .unwrap();
-        }
-    }
-    // Positions are only made durable after what they stand for; so the older ones belong to the cut store.
-    fs::copy(
-        synced.join("state.redb"),
-        busy.node.state().join("state.redb"),
-    )
-    .unwrap();
+        fleet.join();
+    });
     busy.must_end_well();
 }
 

@@ -14,7 +14,7 @@ impl Writer {
     /// Rotates as dockerd: the last goes, each becomes one older, the live file becomes `.1`; the old `.1` is compressed
     /// to `.2.gz` when `compressed`. `max_files` counts the live file.
     pub fn rotate_docker(&mut self, max_files: usize, compressed: bool) {
-        self.close();
+        self.flush();
         while self.rotated.len() + 2 > max_files.max(2) {
             let (path, number) = self.rotated.remove(0);
             fs::remove_file(path).expect("remove the oldest log");

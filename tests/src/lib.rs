@@ -17,6 +17,7 @@ pub mod node;
 pub mod observe;
 pub mod oracle;
 pub mod patience;
+pub mod power;
 pub mod process;
 pub mod seed;
 pub mod tmpfs;

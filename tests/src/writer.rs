@@ -44,7 +44,8 @@ pub struct Writer {
     clock_jumped: bool,
     written: u64,
     long_lines: bool,
-    open_line: Option<usize>,
+    /// The line in pieces: its place in the truth and its output, which is silent until the line ends.
+    open_line: Option<(usize, Output)>,
     buffer: Vec<u8>,
 }
 
@@ -143,10 +144,11 @@ impl Writer {
                 self.random.between(0, 160)
             };
             let text = self.text(bytes as usize);
-            let output = if self.random.once_in(4) {
-                Output::Stderr
-            } else {
-                Output::Stdout
+            let output = match self.open_line {
+                Some((_, Output::Stdout)) => Output::Stderr,
+                Some((_, Output::Stderr)) => Output::Stdout,
+                None if self.random.once_in(4) => Output::Stderr,
+                None => Output::Stdout,
             };
             self.queue(output, &text);
             // Runtimes write line by line; a few lines in one write keep the suite quick.
@@ -192,7 +194,7 @@ impl Writer {
     pub fn begin(&mut self, output: Output, text: &str, written: &str) {
         self.ensure_open();
         let name = self.output_name(output);
-        self.open_line = Some(self.truth.wrote(text, name, self.number));
+        self.open_line = Some((self.truth.wrote(text, name, self.number), output));
         self.piece(output, written, false);
     }
 
@@ -209,7 +211,7 @@ impl Writer {
             &mut self.buffer,
         );
         self.flush();
-        if let Some(place) = self.open_line {
+        if let Some((place, _)) = self.open_line {
             self.truth.ends_in(place, self.number);
         }
         if last {
@@ -253,6 +255,7 @@ impl Writer {
     /// Closes the file, as the runtime of a container that ended does.
     pub fn close(&mut self) {
         self.flush();
+        self.open_line = None;
         self.file = None;
     }
 
