@@ -7,6 +7,7 @@
 //! loop that moves it.
 
 pub mod clock;
+pub mod discover;
 pub mod tail;
 pub mod enrich;
 pub mod ship;

@@ -42,7 +42,9 @@ pub(super) struct Root {
 }
 
 /// Why a file is never opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, thiserror::Error)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, thiserror::Error,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// Links in a place that others write to are not followed.
@@ -63,9 +65,13 @@ pub enum Refusal {
 }
 
 const PATH_FLAGS: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const READ_FLAGS: OFlags =
-    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+const READ_FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
 
 /// As many links as the kernel follows in one path (path_resolution(7)).
 const LINKS_MAX: usize = 40;
@@ -74,17 +80,27 @@ const LINKS_MAX: usize = 40;
 
 impl Place {
     pub(super) fn new(base: impl AsRef<Path>) -> Self {
-        Self { base: base.as_ref().into(), rest: PathBuf::new() }
+        Self {
+            base: base.as_ref().into(),
+            rest: PathBuf::new(),
+        }
     }
 
     /// The place of `name` in this directory, in the part whose links are refused.
     pub(super) fn join(&self, name: &str) -> Self {
-        Self { base: Arc::clone(&self.base), rest: self.rest.join(name) }
+        Self {
+            base: Arc::clone(&self.base),
+            rest: self.rest.join(name),
+        }
     }
 
     /// The whole path, absolute and without the root directory.
     pub(super) fn path(&self) -> PathBuf {
-        if self.rest.as_os_str().is_empty() { self.base.to_path_buf() } else { self.base.join(&self.rest) }
+        if self.rest.as_os_str().is_empty() {
+            self.base.to_path_buf()
+        } else {
+            self.base.join(&self.rest)
+        }
     }
 }
 
@@ -106,8 +122,15 @@ impl Root {
         if place.rest.as_os_str().is_empty() {
             return self.platform(&place.base, DIRECTORY_FLAGS);
         }
-        let base = self.platform(&place.base, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC)?;
-        self.strict(base.as_fd(), &place.rest, DIRECTORY_FLAGS | OFlags::NOFOLLOW)
+        let base = self.platform(
+            &place.base,
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        )?;
+        self.strict(
+            base.as_fd(),
+            &place.rest,
+            DIRECTORY_FLAGS | OFlags::NOFOLLOW,
+        )
     }
 
     /// Opens a regular file to read it; whatever else stands there is left alone.
@@ -153,7 +176,9 @@ impl Root {
 
     /// What stands at a path of the platform, links followed.
     pub(super) fn stat(&self, path: &Path) -> io::Result<Stat> {
-        Ok(rustix::fs::fstat(self.platform(path, OFlags::PATH | OFlags::CLOEXEC)?)?)
+        Ok(rustix::fs::fstat(
+            self.platform(path, OFlags::PATH | OFlags::CLOEXEC)?,
+        )?)
     }
 
     fn platform(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
@@ -246,8 +271,7 @@ pub(super) fn kind(stat: &Stat) -> FileType {
 fn has_openat2(directory: &OwnedFd) -> bool {
     // Old container runtimes answer EPERM to system calls they do not know.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let probe =
-        rustix::fs::openat2(directory, ".", flags, Mode::empty(), ResolveFlags::BENEATH);
+    let probe = rustix::fs::openat2(directory, ".", flags, Mode::empty(), ResolveFlags::BENEATH);
     probe.is_ok()
 }
 
@@ -267,23 +291,32 @@ fn open_beneath(
     Err(Errno::AGAIN.into())
 }
 
-fn strict_by_components(
-    base: BorrowedFd<'_>,
-    rest: &Path,
-    flags: OFlags,
-) -> io::Result<OwnedFd> {
+fn strict_by_components(base: BorrowedFd<'_>, rest: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let mut here: Option<OwnedFd> = None;
     let mut ahead = rest.components().peekable();
     while let Some(component) = ahead.next() {
-        let Component::Normal(name) = component else { return Err(Errno::XDEV.into()) };
+        let Component::Normal(name) = component else {
+            return Err(Errno::XDEV.into());
+        };
         let directory = here.as_ref().map_or(base, AsFd::as_fd);
         if ahead.peek().is_none() {
-            return Ok(rustix::fs::openat(directory, name, flags | OFlags::NOFOLLOW, Mode::empty())?);
+            return Ok(rustix::fs::openat(
+                directory,
+                name,
+                flags | OFlags::NOFOLLOW,
+                Mode::empty(),
+            )?);
         }
         let way = PATH_FLAGS | OFlags::DIRECTORY;
         let next = rustix::fs::openat(directory, name, way, Mode::empty());
         // With O_DIRECTORY a link is "not a directory"; to the caller it is a link, as with openat2.
-        here = Some(next.map_err(|error| if error == Errno::NOTDIR { Errno::LOOP } else { error })?);
+        here = Some(next.map_err(|error| {
+            if error == Errno::NOTDIR {
+                Errno::LOOP
+            } else {
+                error
+            }
+        })?);
     }
     Err(Errno::INVAL.into())
 }

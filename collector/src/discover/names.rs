@@ -44,12 +44,17 @@ pub(super) fn is_container(name: &str) -> bool {
 /// Whether `name` can be a pod's uid: a UUID, or the 32 hexadecimal digits of a static pod's manifest.
 pub(super) fn is_uid(name: &str) -> bool {
     (1..=63).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Whether `name` is a container's full id: 64 hexadecimal digits.
 pub(super) fn is_container_id(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    name.len() == 64
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Reads `<n>.log` and what kubelet makes of it: `<n>.log.20261121-115441` and `….gz`. Gives the restart `n` too.
@@ -59,12 +64,30 @@ pub(super) fn pod_log(name: &str) -> Option<(u32, Chained<'_>)> {
     let live = name.get(..number.len() + ".log".len())?;
     let rest = rest.strip_prefix("log")?;
     if rest.is_empty() {
-        return Some((restart, Chained { live, rotation: Rotation::Live, gzip: false }));
+        return Some((
+            restart,
+            Chained {
+                live,
+                rotation: Rotation::Live,
+                gzip: false,
+            },
+        ));
     }
     let (date, gzip) = without_gz(rest.strip_prefix('.')?);
     let dated = date.starts_with(|first: char| first.is_ascii_digit())
-        && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    dated.then(|| (restart, Chained { live, rotation: Rotation::Dated(date.to_owned()), gzip }))
+        && date
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    dated.then(|| {
+        (
+            restart,
+            Chained {
+                live,
+                rotation: Rotation::Dated(date.to_owned()),
+                gzip,
+            },
+        )
+    })
 }
 
 /// Reads `<id>-json.log` and Docker's `….1`, `….2.gz`.
@@ -72,11 +95,19 @@ pub(super) fn docker_log<'a>(name: &'a str, id: &str) -> Option<Chained<'a>> {
     let rest = name.strip_prefix(id)?.strip_prefix("-json.log")?;
     let live = name.get(..name.len() - rest.len())?;
     if rest.is_empty() {
-        return Some(Chained { live, rotation: Rotation::Live, gzip: false });
+        return Some(Chained {
+            live,
+            rotation: Rotation::Live,
+            gzip: false,
+        });
     }
     let (number, gzip) = without_gz(rest.strip_prefix('.')?);
     let age = decimal(number).filter(|age| *age > 0)?;
-    Some(Chained { live, rotation: Rotation::Numbered(-i64::from(age)), gzip })
+    Some(Chained {
+        live,
+        rotation: Rotation::Numbered(-i64::from(age)),
+        gzip,
+    })
 }
 
 /// Reads the name of a plain text log: a live one, or what a rotation made of it.
@@ -89,18 +120,32 @@ pub(super) fn text_log<'a>(name: &'a str, is_live: &dyn Fn(&str) -> bool) -> Opt
         if byte != b'.' && byte != b'-' {
             continue;
         }
-        let (Some(live), Some(suffix)) = (plain.get(..at), plain.get(at + 1..)) else { continue };
+        let (Some(live), Some(suffix)) = (plain.get(..at), plain.get(at + 1..)) else {
+            continue;
+        };
         if let Some(rotation) = rotation(suffix)
             && is_live(live)
         {
-            return Some(Chained { live, rotation, gzip });
+            return Some(Chained {
+                live,
+                rotation,
+                gzip,
+            });
         }
     }
     if !is_live(plain) {
         return None;
     }
-    let rotation = if gzip { Rotation::Numbered(0) } else { Rotation::Live };
-    Some(Chained { live: plain, rotation, gzip })
+    let rotation = if gzip {
+        Rotation::Numbered(0)
+    } else {
+        Rotation::Live
+    };
+    Some(Chained {
+        live: plain,
+        rotation,
+        gzip,
+    })
 }
 
 /// Reads `<pod>_<namespace>_<container>-<id>.log`, a link of `/var/log/containers`, and gives the id.
@@ -125,7 +170,8 @@ fn rotation(suffix: &str) -> Option<Rotation> {
     if suffix.bytes().all(|byte| byte.is_ascii_digit()) && suffix.len() <= 5 {
         return Some(Rotation::Numbered(-i64::from(decimal(suffix)?)));
     }
-    let date = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b':' | b'.' | b'T' | b'Z');
+    let date =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b':' | b'.' | b'T' | b'Z');
     let digits = suffix.bytes().filter(u8::is_ascii_digit).count();
     (suffix.bytes().all(date) && digits >= 6).then(|| Rotation::Dated(sortable(suffix)))
 }
@@ -153,7 +199,8 @@ fn sortable(date: &str) -> String {
 }
 
 fn without_gz(name: &str) -> (&str, bool) {
-    name.strip_suffix(".gz").map_or((name, false), |plain| (plain, true))
+    name.strip_suffix(".gz")
+        .map_or((name, false), |plain| (plain, true))
 }
 
 fn decimal(text: &str) -> Option<u32> {
@@ -165,7 +212,9 @@ fn decimal(text: &str) -> Option<u32> {
 fn is_dns(name: &str, bytes_max: usize) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     (1..=bytes_max).contains(&name.len())
-        && name.bytes().all(|byte| inner(byte) || byte == b'-' || byte == b'.')
+        && name
+            .bytes()
+            .all(|byte| inner(byte) || byte == b'-' || byte == b'.')
         && name.bytes().next().is_some_and(inner)
         && name.bytes().next_back().is_some_and(inner)
 }
@@ -184,11 +233,19 @@ mod tests {
         };
         check(
             "default_files-labnode_a97bda8a0017c1c64ac112c45eefa1e6",
-            Some(("default", "files-labnode", "a97bda8a0017c1c64ac112c45eefa1e6")),
+            Some((
+                "default",
+                "files-labnode",
+                "a97bda8a0017c1c64ac112c45eefa1e6",
+            )),
         );
         check(
             "shop_order-1.two_0f0e2c1a-1111-4222-8333-444455556666",
-            Some(("shop", "order-1.two", "0f0e2c1a-1111-4222-8333-444455556666")),
+            Some((
+                "shop",
+                "order-1.two",
+                "0f0e2c1a-1111-4222-8333-444455556666",
+            )),
         );
         check("shop_order", None);
         check("shop_order_", None);
@@ -201,10 +258,24 @@ mod tests {
     #[test]
     fn names_of_kubelet_logs() {
         let live = |restart, live| {
-            Some((restart, Chained { live, rotation: Rotation::Live, gzip: false }))
+            Some((
+                restart,
+                Chained {
+                    live,
+                    rotation: Rotation::Live,
+                    gzip: false,
+                },
+            ))
         };
         let dated = |restart, live, date: &str, gzip| {
-            Some((restart, Chained { live, rotation: Rotation::Dated(date.into()), gzip }))
+            Some((
+                restart,
+                Chained {
+                    live,
+                    rotation: Rotation::Dated(date.into()),
+                    gzip,
+                },
+            ))
         };
         assert_eq!(pod_log("0.log"), live(0, "0.log"));
         assert_eq!(pod_log("12.log"), live(12, "12.log"));
@@ -216,7 +287,17 @@ mod tests {
             pod_log("3.log.20261121-115441.gz"),
             dated(3, "3.log", "20261121-115441", true)
         );
-        for name in ["0.log.20261121-115441.tmp", "0.log.20261121-115441.gz.tmp", "0.log.", "a.log", ".log", "0.logx", "99999999999.log", "0.log.gz", "+1.log"] {
+        for name in [
+            "0.log.20261121-115441.tmp",
+            "0.log.20261121-115441.gz.tmp",
+            "0.log.",
+            "a.log",
+            ".log",
+            "0.logx",
+            "99999999999.log",
+            "0.log.gz",
+            "+1.log",
+        ] {
             assert_eq!(pod_log(name), None, "{name}");
         }
     }
@@ -230,7 +311,11 @@ mod tests {
             if let Some(found) = &found {
                 assert_eq!(found.live, format!("{id}-json.log"));
             }
-            assert_eq!(found.map(|found| (found.rotation, found.gzip)), expect, "{rest}");
+            assert_eq!(
+                found.map(|found| (found.rotation, found.gzip)),
+                expect,
+                "{rest}"
+            );
         };
         check("", Some((Rotation::Live, false)));
         check(".1", Some((Rotation::Numbered(-1), false)));
@@ -246,25 +331,63 @@ mod tests {
     fn names_of_text_logs_and_their_relatives() {
         let check = |name: &str, expect: Option<(&str, Rotation, bool)>| {
             let found = text_log(name, &|name| is_text_log(name) || name == "syslog");
-            assert_eq!(found.map(|found| (found.live, found.rotation, found.gzip)), match expect {
-                Some((live, rotation, gzip)) => Some((live, rotation, gzip)),
-                None => None,
-            });
+            assert_eq!(
+                found.map(|found| (found.live, found.rotation, found.gzip)),
+                match expect {
+                    Some((live, rotation, gzip)) => Some((live, rotation, gzip)),
+                    None => None,
+                }
+            );
         };
         let dated = |date: &str| Rotation::Dated(date.into());
         check("app.log", Some(("app.log", Rotation::Live, false)));
-        check("app.log.1", Some(("app.log", Rotation::Numbered(-1), false)));
-        check("app.log.12.gz", Some(("app.log", Rotation::Numbered(-12), true)));
-        check("app.log-20261121", Some(("app.log", dated("20261121"), false)));
-        check("app.log.2026-11-21.gz", Some(("app.log", dated("2026-11-21"), true)));
-        check("app.log.2026-11-21-9", Some(("app.log", dated("2026-11-21-000009"), false)));
-        check("app.log.old", Some(("app.log", Rotation::Numbered(-1), false)));
+        check(
+            "app.log.1",
+            Some(("app.log", Rotation::Numbered(-1), false)),
+        );
+        check(
+            "app.log.12.gz",
+            Some(("app.log", Rotation::Numbered(-12), true)),
+        );
+        check(
+            "app.log-20261121",
+            Some(("app.log", dated("20261121"), false)),
+        );
+        check(
+            "app.log.2026-11-21.gz",
+            Some(("app.log", dated("2026-11-21"), true)),
+        );
+        check(
+            "app.log.2026-11-21-9",
+            Some(("app.log", dated("2026-11-21-000009"), false)),
+        );
+        check(
+            "app.log.old",
+            Some(("app.log", Rotation::Numbered(-1), false)),
+        );
         check("app.log.gz", Some(("app.log", Rotation::Numbered(0), true)));
-        check("app.2026-11-21.log", Some(("app.2026-11-21.log", Rotation::Live, false)));
+        check(
+            "app.2026-11-21.log",
+            Some(("app.2026-11-21.log", Rotation::Live, false)),
+        );
         check("syslog", Some(("syslog", Rotation::Live, false)));
-        check("syslog.2.gz", Some(("syslog", Rotation::Numbered(-2), true)));
-        check("a.log.log-1", Some(("a.log.log", Rotation::Numbered(-1), false)));
-        for name in ["app.log.tmp", "app.log.swp", "app.txt", ".log", "wtmp", "app.log.1.bak", ""] {
+        check(
+            "syslog.2.gz",
+            Some(("syslog", Rotation::Numbered(-2), true)),
+        );
+        check(
+            "a.log.log-1",
+            Some(("a.log.log", Rotation::Numbered(-1), false)),
+        );
+        for name in [
+            "app.log.tmp",
+            "app.log.swp",
+            "app.txt",
+            ".log",
+            "wtmp",
+            "app.log.1.bak",
+            "",
+        ] {
             check(name, None);
         }
     }
@@ -272,7 +395,10 @@ mod tests {
     #[test]
     fn a_pattern_for_everything_keeps_a_chain_together() {
         let found = text_log("messages.1", &|_| true).unwrap();
-        assert_eq!((found.live, found.rotation), ("messages", Rotation::Numbered(-1)));
+        assert_eq!(
+            (found.live, found.rotation),
+            ("messages", Rotation::Numbered(-1))
+        );
     }
 
     #[test]
@@ -286,7 +412,10 @@ mod tests {
     #[test]
     fn container_links_carry_ids() {
         let id = "0".repeat(64);
-        assert_eq!(link_container_id(&format!("web_default_sidecar-0-{id}.log")), Some(&*id));
+        assert_eq!(
+            link_container_id(&format!("web_default_sidecar-0-{id}.log")),
+            Some(&*id)
+        );
         assert_eq!(link_container_id(&format!("web_sidecar-{id}.log")), None);
         assert_eq!(link_container_id("web_default_sidecar-0.log"), None);
     }

@@ -73,7 +73,6 @@ const NAMES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MOVED_FROM)
     .union(WatchFlags::MOVED_TO)
-    .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::ONLYDIR);
 
 /// Where the kernel says how many watches a user may have.
@@ -103,10 +102,6 @@ impl Watcher {
 
     pub(super) fn used(&self) -> usize {
         self.keys.len()
-    }
-
-    pub(super) fn is_watched(&self, key: Key) -> bool {
-        self.watches.contains_key(&key)
     }
 
     /// Watches an open directory for `key`, or changes what is to be known of it.
@@ -181,13 +176,21 @@ impl Watcher {
                 lost = true;
                 continue;
             }
-            let Some(&key) = self.keys.get(&event.wd()) else { continue };
-            let Some(happening) = happening(flags) else { continue };
+            let Some(&key) = self.keys.get(&event.wd()) else {
+                continue;
+            };
+            let Some(happening) = happening(flags) else {
+                continue;
+            };
             if happening == Happening::Ended {
                 ended.push(event.wd());
             }
             let name = OsStr::from_bytes(event.file_name().map_or(&[], |name| name.to_bytes()));
-            each(Event { key, happening, name });
+            each(Event {
+                key,
+                happening,
+                name,
+            });
         }
         for watch in ended {
             if let Some(key) = self.keys.remove(&watch) {

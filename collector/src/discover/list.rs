@@ -1,0 +1,522 @@
+//! Which log files are in a directory, whose are they, and which of them are wanted?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use record::origin::{Format, Kind, Link};
+use record::{Container, Origin, Pod, Source, Timestamp};
+use rustix::fs::{AtFlags, Dir, Stat};
+use rustix::io::Errno;
+
+use super::beneath::{self, Refusal, Verdict};
+use super::docker::{self, CONFIG_BYTES_MAX, CONFIG_NAMES, Facts};
+use super::names::{self, Chained};
+use super::tree::{Directory, DockerContainer, Key, Knowledge, PodNames, Role, Tally};
+use super::{DirId, Discovery, Found, Listing};
+
+/// How long a Docker container's files are held back for its configuration, which tells whose they are.
+const DOCKER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Names of other directories than volumes are made by the platform; this bounds even those.
+const ENTRIES_MAX: usize = 1_000_000;
+
+/// What a listing came to.
+enum Outcome {
+    Files(Vec<Found>),
+    /// Whose the files are is not known yet; to be asked again then.
+    Held(Instant),
+    /// The directory is another or none.
+    Gone,
+    /// It could not be read this time.
+    Failed(io::Error),
+}
+
+/// The files of one directory while they are collected.
+struct Files<'a> {
+    discovery: &'a Discovery,
+    known: &'a Directory,
+    path: PathBuf,
+    /// By what makes the origins of a directory differ: the live file's name.
+    origins: BTreeMap<String, Arc<Origin>>,
+    found: Vec<Found>,
+    tally: Tally,
+}
+
+impl Discovery {
+    /// Lists directories for the caller, and tells of those that went.
+    pub(super) fn listings(&mut self, keys: &[Key], now: Instant) -> Vec<Listing> {
+        let ids: BTreeSet<DirId> = keys
+            .iter()
+            .filter_map(|key| Some(self.tree.get(*key)?.id))
+            .collect();
+        let mut out = Vec::with_capacity(ids.len());
+        for id in ids {
+            // Reading a Docker configuration may give the directory another id.
+            for key in self.tree.members(id).to_vec() {
+                self.know_docker(key, now);
+            }
+            if let Some(files) = self.list_members(id, now) {
+                out.push(Listing {
+                    dir: id,
+                    files,
+                    gone: false,
+                });
+            }
+        }
+        let gone = self.take_gone().into_iter();
+        out.extend(gone.map(|dir| Listing {
+            dir,
+            files: Vec::new(),
+            gone: true,
+        }));
+        out
+    }
+
+    /// The files of all directories of an id; `None` if they can't all be told now.
+    fn list_members(&mut self, id: DirId, now: Instant) -> Option<Vec<Found>> {
+        let mut all = Vec::new();
+        let members = self.tree.members(id).to_vec();
+        let mut is_whole = !members.is_empty();
+        for key in members {
+            match self.list(key, now) {
+                Outcome::Files(mut files) => all.append(&mut files),
+                Outcome::Held(until) => {
+                    self.due.insert(key, until);
+                    is_whole = false;
+                }
+                Outcome::Gone => {
+                    self.ended(key, now);
+                    is_whole &= !self.tree.members(id).is_empty();
+                }
+                Outcome::Failed(error) => {
+                    if let Some(path) = self.tree.get(key).map(|known| known.place.path()) {
+                        self.note_unreadable(&path, &error);
+                    }
+                    self.retry(key, now);
+                    is_whole = false;
+                }
+            }
+        }
+        is_whole.then(|| {
+            all.sort_by(|a, b| {
+                let order = |found: &Found| (found.source.link.clone(), found.source.path.clone());
+                a.source
+                    .origin
+                    .stream
+                    .cmp(&b.source.origin.stream)
+                    .then_with(|| order(a).cmp(&order(b)))
+            });
+            all
+        })
+    }
+
+    fn list(&mut self, key: Key, now: Instant) -> Outcome {
+        let Some(known) = self.tree.get(key) else {
+            return Outcome::Gone;
+        };
+        let directory = match self.root.directory(&known.place) {
+            Ok(directory) => directory,
+            Err(error) => {
+                let gone = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV];
+                let is_gone = gone
+                    .iter()
+                    .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()));
+                return if is_gone {
+                    Outcome::Gone
+                } else {
+                    Outcome::Failed(error)
+                };
+            }
+        };
+        match rustix::fs::fstat(&directory) {
+            Ok(stat) if (stat.st_dev, stat.st_ino) == known.inode => {}
+            Ok(_) => return Outcome::Gone,
+            Err(error) => return Outcome::Failed(error.into()),
+        }
+        let mut files = Files {
+            discovery: self,
+            known,
+            path: known.place.path(),
+            origins: BTreeMap::new(),
+            found: Vec::new(),
+            tally: Tally::default(),
+        };
+        if let Err(error) = files.read(directory) {
+            return Outcome::Failed(error);
+        }
+        let (found, tally) = (files.found, files.tally);
+        if tally.is_cut {
+            self.note_limit(format!(
+                "files of {}, {} taken",
+                self.path_of(key),
+                tally.files
+            ));
+        }
+        let Some(known) = self.tree.get_mut(key) else {
+            return Outcome::Gone;
+        };
+        known.tally = tally;
+        known.listed = Some(now);
+        hold(known, !found.is_empty(), now).map_or(Outcome::Files(found), Outcome::Held)
+    }
+
+    fn path_of(&self, key: Key) -> String {
+        self.tree.get(key).map_or_else(String::new, |known| {
+            known.place.path().to_string_lossy().into_owned()
+        })
+    }
+
+    /// Reads a Docker container's configuration, if it is there and says something new.
+    pub(super) fn know_docker(&mut self, key: Key, now: Instant) {
+        let Some(known) = self.tree.get(key) else {
+            return;
+        };
+        let Role::DockerContainer(container) = &known.role else {
+            return;
+        };
+        let mut container = container.clone();
+        let read = |name: &str, bytes_max| self.root.read(&known.place.join(name), bytes_max).ok();
+        let facts = CONFIG_NAMES
+            .iter()
+            .find_map(|name| Facts::parse(&read(name, CONFIG_BYTES_MAX)?));
+        let driver =
+            read("hostconfig.json", CONFIG_BYTES_MAX).and_then(|host| docker::driver(&host));
+        container.driver = driver.or(container.driver);
+        let mut stream = None;
+        let mut is_news = true;
+        container.knowledge = match (container.knowledge, facts) {
+            (Knowledge::Awaited { .. }, Some(facts)) => {
+                let origin = Arc::new(facts.origin(&container.id));
+                stream = Some(origin.stream.clone());
+                Knowledge::Known { facts, origin }
+            }
+            (Knowledge::Known { facts: old, origin }, Some(facts))
+                if old != facts && origin.stream == facts.stream(&container.id) =>
+            {
+                let origin = Arc::new(facts.origin(&container.id));
+                Knowledge::Known { facts, origin }
+            }
+            (Knowledge::Awaited { until }, None) => {
+                // Containers that were there before us have had their time.
+                is_news = false;
+                Knowledge::Awaited {
+                    until: until.or((self.scans <= 1).then_some(now)),
+                }
+            }
+            (knowledge, _) => {
+                is_news = false;
+                knowledge
+            }
+        };
+        self.docker_known(key, *container, stream, now);
+        if is_news {
+            self.mark(key, now);
+        }
+    }
+
+    fn docker_known(
+        &mut self,
+        key: Key,
+        container: DockerContainer,
+        stream: Option<String>,
+        now: Instant,
+    ) {
+        let pod = match &container.knowledge {
+            Knowledge::Known { facts, .. } => facts.pod(),
+            Knowledge::Awaited { .. } | Knowledge::Missing { .. } => None,
+        };
+        if let Some((uid, namespace, name)) = pod {
+            let pod = PodNames {
+                namespace: namespace.into(),
+                name: name.into(),
+                uid: uid.into(),
+            };
+            self.learn_pod(Arc::new(pod), now);
+        }
+        let Some(known) = self.tree.get_mut(key) else {
+            return;
+        };
+        known.role = Role::DockerContainer(Box::new(container));
+        let was_hot = known.is_hot;
+        let Some(stream) = stream else { return };
+        self.tree.join_stream(key, stream);
+        if self
+            .tree
+            .get(key)
+            .is_some_and(|known| known.is_hot != was_hot)
+        {
+            self.rewatch(key);
+        }
+    }
+}
+
+/// Until when the files of a directory are held back.
+///
+/// A Docker container whose configuration does not come in time goes on with its id, and keeps it, so that the stream
+/// does not change its name.
+fn hold(known: &mut Directory, has_files: bool, now: Instant) -> Option<Instant> {
+    let Role::DockerContainer(container) = &mut known.role else {
+        return None;
+    };
+    let Knowledge::Awaited { until } = &mut container.knowledge else {
+        return None;
+    };
+    if !has_files {
+        return None;
+    }
+    let at = until
+        .or_else(|| now.checked_add(DOCKER_PATIENCE))
+        .unwrap_or(now);
+    *until = Some(at);
+    if at > now {
+        return Some(at);
+    }
+    container.knowledge = Knowledge::Missing {
+        origin: Arc::new(Facts::default().origin(&container.id)),
+    };
+    let path = known.place.path();
+    tracing::warn!(
+        ?path,
+        "no readable Docker configuration, going on with the container's id"
+    );
+    None
+}
+
+impl Files<'_> {
+    fn read(&mut self, directory: std::os::fd::OwnedFd) -> io::Result<()> {
+        let (entries_max, files_max) = self.limits();
+        let mut wanted = Vec::new();
+        let mut entries = Dir::new(directory)?;
+        for entry in entries.by_ref() {
+            let entry = entry?;
+            self.tally.entries += 1;
+            if self.tally.entries > entries_max || wanted.len() >= files_max {
+                self.tally.is_cut = true;
+                break;
+            }
+            match entry.file_name().to_str() {
+                Ok(name) if self.discovery.is_log(&self.known.role, name) => {
+                    wanted.push(name.to_owned())
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    let name = entry.file_name().to_string_lossy();
+                    // Only what would else be taken is worth a word.
+                    if self.discovery.is_log(&self.known.role, &name) {
+                        self.refuse(Refusal::Name, &name);
+                    }
+                }
+            }
+        }
+        let directory = entries.fd()?;
+        for name in wanted {
+            let stat = match rustix::fs::statat(directory, &*name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                // It went since; an event says so too.
+                Err(Errno::NOENT) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            self.take(&name, &stat, directory);
+        }
+        Ok(())
+    }
+
+    fn limits(&self) -> (usize, usize) {
+        match (&self.known.role, self.discovery.settings.volumes) {
+            (Role::Volume { .. }, Some(limits)) => (limits.entries_max, limits.files_max),
+            _ => (ENTRIES_MAX, ENTRIES_MAX),
+        }
+    }
+
+    fn take(&mut self, name: &str, stat: &Stat, directory: BorrowedFd<'_>) {
+        match beneath::refusal(stat) {
+            None => {}
+            Some(Verdict::Directory) => return,
+            Some(Verdict::Refused(Refusal::Link)) if self.leads_to_docker(name, directory) => {
+                self.tally.docker_links += 1;
+                return;
+            }
+            Some(Verdict::Refused(refusal)) => return self.refuse(refusal, name),
+        }
+        let Some(source) = self.source(name, stat) else {
+            return;
+        };
+        self.tally.files += 1;
+        if let Some(reason) = self.discovery.settings.select.excluded(&source) {
+            *self.tally.excluded.entry(reason.to_owned()).or_default() += 1;
+            return;
+        }
+        self.found.push(Found {
+            source,
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: Timestamp(
+                stat.st_mtime
+                    .saturating_mul(record::time::NANOS_PER_SECOND)
+                    .saturating_add(i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            ),
+            links: stat.st_nlink,
+        });
+    }
+
+    fn refuse(&mut self, refusal: Refusal, name: &str) {
+        let count = self.tally.refused.entry(refusal).or_default();
+        *count += 1;
+        let path = self.path.join(name);
+        if self
+            .known
+            .tally
+            .refused
+            .get(&refusal)
+            .is_none_or(|before| *before < *count)
+        {
+            tracing::warn!(?path, reason = %refusal, "refused a file");
+        }
+        self.tally
+            .refused_example
+            .get_or_insert_with(|| path.to_string_lossy().into_owned());
+    }
+
+    fn source(&mut self, name: &str, stat: &Stat) -> Option<Source> {
+        let known = self.known;
+        let (chained, format, restart_count) = match &known.role {
+            Role::PodContainer { .. } => {
+                let (restart, chained) = names::pod_log(name)?;
+                (chained, Format::Cri, Some(restart))
+            }
+            Role::DockerContainer(container) => {
+                let restart = match &container.knowledge {
+                    // A sandbox has a log like all containers, and says something only when it fails.
+                    Knowledge::Known { facts, .. } if facts.is_sandbox() && stat.st_size == 0 => {
+                        return None;
+                    }
+                    Knowledge::Known { facts, .. } => facts.restart(),
+                    Knowledge::Awaited { .. } | Knowledge::Missing { .. } => None,
+                };
+                (
+                    names::docker_log(name, &container.id)?,
+                    Format::JsonFile,
+                    restart,
+                )
+            }
+            Role::Volume { .. } => (
+                names::text_log(name, &names::is_text_log)?,
+                Format::Text,
+                None,
+            ),
+            Role::Host { patterns } => {
+                let is_live = |name: &str| patterns.iter().any(|pattern| pattern.is_match(name));
+                (names::text_log(name, &is_live)?, Format::Text, None)
+            }
+            _ => return None,
+        };
+        let Chained {
+            live,
+            rotation,
+            gzip,
+        } = chained;
+        let live_path = self.path.join(live);
+        let origin = match self.origins.get(live) {
+            Some(origin) => Arc::clone(origin),
+            None => {
+                let origin = self.origin(&live_path)?;
+                self.origins.insert(live.to_owned(), Arc::clone(&origin));
+                origin
+            }
+        };
+        Some(Source {
+            path: self.path.join(name),
+            live_path,
+            origin,
+            format,
+            link: Link {
+                restart: restart_count.unwrap_or(0),
+                rotation,
+                gzip,
+            },
+            restart_count,
+        })
+    }
+
+    fn origin(&self, live_path: &std::path::Path) -> Option<Arc<Origin>> {
+        let named = |names: &PodNames| Pod {
+            namespace: names.namespace.clone(),
+            name: names.name.clone(),
+            uid: names.uid.clone(),
+            ..Pod::default()
+        };
+        let origin = match &self.known.role {
+            Role::PodContainer { pod, container } => Origin {
+                stream: format!("{}/{container}", pod.uid),
+                pod: Some(named(pod)),
+                container: Some(Container {
+                    name: container.clone(),
+                    id: self
+                        .discovery
+                        .links
+                        .get(live_path)
+                        .cloned()
+                        .unwrap_or_default(),
+                    ..Container::default()
+                }),
+                kind: Kind::Container,
+            },
+            Role::DockerContainer(container) => match &container.knowledge {
+                Knowledge::Known { origin, .. } | Knowledge::Missing { origin } => {
+                    return Some(Arc::clone(origin));
+                }
+                Knowledge::Awaited { .. } => Facts::default().origin(&container.id),
+            },
+            Role::Volume { uid, .. } => Origin {
+                stream: live_path.to_str()?.to_owned(),
+                pod: Some(self.discovery.pods.get(&**uid).map_or_else(
+                    || Pod {
+                        uid: uid.to_string(),
+                        ..Pod::default()
+                    },
+                    |pod| named(pod),
+                )),
+                container: None,
+                kind: Kind::Volume,
+            },
+            Role::Host { .. } => Origin {
+                stream: live_path.to_str()?.to_owned(),
+                kind: Kind::Host,
+                ..Origin::default()
+            },
+            _ => return None,
+        };
+        Some(Arc::new(origin))
+    }
+
+    /// Whether a link in a pod's directory leads to a container that is known by Docker's own directory.
+    ///
+    /// It is never followed: its file is taken where it stands, with the pod's names from Docker's labels.
+    fn leads_to_docker(&self, name: &str, directory: BorrowedFd<'_>) -> bool {
+        if !matches!(self.known.role, Role::PodContainer { .. }) {
+            return false;
+        }
+        let Ok(target) = beneath::read_link(directory.as_fd(), OsStr::new(name)) else {
+            return false;
+        };
+        self.discovery.docker_container(&target).is_some()
+    }
+}
+
+impl Discovery {
+    /// The Docker container whose log stands at a path.
+    pub(super) fn docker_container(&self, log: &std::path::Path) -> Option<Key> {
+        let directory = log.parent()?;
+        let id = directory.file_name()?.to_str()?;
+        names::docker_log(log.file_name()?.to_str()?, id)?;
+        self.docker_roots
+            .iter()
+            .find_map(|root| self.tree.child(*root, id))
+    }
+}
