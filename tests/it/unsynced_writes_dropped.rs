@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tests::fleet::{Fleet, Plan};
 use tests::kubelet::Rotation;
+use tests::line::Output;
 use tests::power::Disk;
 use tests::{Loss, Node, Nodetap, Writer};
 
@@ -43,10 +44,12 @@ impl Busy {
     fn write(&mut self) {
         for writer in &mut self.writers {
             writer.lines(300);
+            writer.begin(Output::Stdout, "one two", "one ");
             writer.rotate(Rotation {
                 max_files: 100,
                 late_lines: 3,
             });
+            writer.piece(Output::Stdout, "two", true);
             writer.lines(200);
         }
     }

@@ -146,9 +146,8 @@ impl Writer {
             let text = self.text(bytes as usize);
             let output = match self.open_line {
                 Some((_, Output::Stdout)) => Output::Stderr,
-                Some((_, Output::Stderr)) => Output::Stdout,
                 None if self.random.once_in(4) => Output::Stderr,
-                None => Output::Stdout,
+                Some((_, Output::Stderr)) | None => Output::Stdout,
             };
             self.queue(output, &text);
             // Runtimes write line by line; a few lines in one write keep the suite quick.
