@@ -1,0 +1,535 @@
+//! Which raw lines are one message? Joins the lines of one stream and holds what still waits for its end.
+
+use record::origin::Format;
+use record::{OutputStream, Position, Tags, Timestamp};
+
+use super::finish::{Exit, Whole};
+use super::group::{Belongs, Group, Moments};
+use super::piece::Piece;
+use super::unfinished::{Opening, Place, Unfinished};
+use super::{Emitted, Flush, PARTS_MAX, ParseCounts, Settings, Span, cri, json_file};
+
+/// From this length on a json-file piece can only have been cut because Docker's buffer was full, in bytes.
+///
+/// Docker reads 16 KiB at a time. A shorter text without a newline is the last of a container that ended.
+const DOCKER_PIECE_BYTES: usize = 16 << 10;
+
+/// Buffers longer than this are not kept for the next line, in bytes; and so many are.
+const SPARE_BYTES_MAX: usize = 256 << 10;
+const SPARES_MAX: usize = 4;
+
+/// One framed line, or a piece of one.
+#[derive(Clone, Copy, Debug)]
+pub struct RawLine<'a> {
+    /// How its file is framed.
+    pub format: Format,
+    /// Where it is.
+    pub at: Span,
+    /// The time of untimed text: when the line was first seen.
+    pub seen: Timestamp,
+    /// Its bytes without the newline; may end in `\r`.
+    pub bytes: &'a [u8],
+}
+
+/// Joins the lines of one stream, carried across its files.
+///
+/// Tiny while nothing is pending. For each output at most one unfinished line and one group are held, each of at most
+/// `line_bytes_max`.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    unfinished: [Option<Box<Unfinished>>; 3],
+    groups: [Option<Box<Group>>; 3],
+    raw: Raw,
+    /// The time of the stream's newest line that had one.
+    last: Option<Timestamp>,
+    counts: ParseCounts,
+}
+
+/// Buffers that serve one line after another: one for each thread that parses, whatever the number of streams.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    unescaped: Vec<u8>,
+    replaced: String,
+    spares: Vec<Vec<u8>>,
+}
+
+/// What is known of the raw line whose newline was not seen yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Raw {
+    /// There is none.
+    #[default]
+    Fresh,
+    /// Only NUL bytes so far.
+    Hole,
+    /// Its text goes to this output; at its newline the application's line may go on.
+    Open {
+        output: OutputStream,
+        finishes: bool,
+    },
+}
+
+/// One piece of text and what it is a piece of.
+struct Added<'a> {
+    piece: Piece<'a>,
+    error: Option<&'static str>,
+    place: Place,
+    bytes: u64,
+}
+
+/// What is held the longest.
+enum Oldest {
+    Group(Box<Group>),
+    Unfinished(Box<Unfinished>),
+}
+
+// === impl Scratch ===
+
+impl Scratch {
+    /// Buffers that have no memory yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+fn spare(spares: &mut Vec<Vec<u8>>) -> Vec<u8> {
+    spares.pop().unwrap_or_default()
+}
+
+fn put_back(spares: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
+    if buffer.capacity() <= SPARE_BYTES_MAX && spares.len() < SPARES_MAX {
+        buffer.clear();
+        spares.push(buffer);
+    }
+}
+
+// === impl Assembler ===
+
+impl Assembler {
+    /// An assembler that holds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a line whose end was seen (or, at the very end of a file that is complete, whose end will not come) and
+    /// gives out each entry that this finishes.
+    pub fn line<F: FnMut(Emitted<'_>)>(
+        &mut self,
+        settings: &Settings,
+        scratch: &mut Scratch,
+        line: &RawLine<'_>,
+        emit: &mut F,
+    ) {
+        self.take_in(settings, scratch, line, true, emit);
+    }
+
+    /// Takes the next piece of a line that has no newline within [`Settings::frame_bytes_max`]; its last piece goes to
+    /// [`Assembler::line`].
+    ///
+    /// The first piece of a CRI line must have its head; pieces of a json-file line can't be read and are taken as they
+    /// stand.
+    pub fn piece<F: FnMut(Emitted<'_>)>(
+        &mut self,
+        settings: &Settings,
+        scratch: &mut Scratch,
+        piece: &RawLine<'_>,
+        emit: &mut F,
+    ) {
+        self.take_in(settings, scratch, piece, false, emit);
+    }
+
+    /// Gives out what is pending, all of it or the groups whose time has passed; the oldest first.
+    pub fn flush<F: FnMut(Emitted<'_>)>(
+        &mut self,
+        settings: &Settings,
+        scratch: &mut Scratch,
+        why: Flush,
+        emit: &mut F,
+    ) {
+        let Self {
+            unfinished,
+            groups,
+            raw,
+            counts,
+            ..
+        } = self;
+        let Scratch {
+            replaced, spares, ..
+        } = scratch;
+        let mut exit = Exit {
+            settings,
+            replaced,
+            counts,
+            emit,
+        };
+        match why {
+            Flush::ContainerEnded | Flush::Drained => {
+                *raw = Raw::Fresh;
+                while let Some(oldest) = take_oldest(unfinished, groups) {
+                    match oldest {
+                        Oldest::Group(group) => release(*group, spares, &mut exit),
+                        Oldest::Unfinished(line) => give_up(*line, spares, &mut exit),
+                    }
+                }
+            }
+            Flush::GroupExpired(now) => {
+                for (group, line) in groups.iter_mut().zip(unfinished) {
+                    if line.is_none()
+                        && let Some(group) = group.take_if(|group| group.expires <= now)
+                    {
+                        release(*group, spares, &mut exit);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the oldest first piece is that is still held; a replay must begin there.
+    pub fn pending_from(&self) -> Option<Position> {
+        let lines = self.unfinished.iter().flatten().map(|line| line.begins);
+        let groups = self.groups.iter().flatten().map(|group| group.first);
+        lines.chain(groups).min()
+    }
+
+    /// How many bytes of input are held and in no entry yet.
+    pub fn pending_bytes(&self) -> u64 {
+        let lines = self.unfinished.iter().flatten().map(|line| line.bytes);
+        let groups = self.groups.iter().flatten().map(|group| group.bytes);
+        lines.chain(groups).sum()
+    }
+
+    /// How many bytes of memory what is held takes, beside the assembler itself.
+    pub fn memory_bytes(&self) -> usize {
+        let lines = self.unfinished.iter().flatten();
+        let groups = self.groups.iter().flatten();
+        lines
+            .map(|line| size_of::<Unfinished>() + line.capacity())
+            .sum::<usize>()
+            + groups
+                .map(|group| size_of::<Group>() + group.capacity())
+                .sum::<usize>()
+    }
+
+    /// When a waiting group may be given out by [`Flush::GroupExpired`], if the stream was read to its end until then.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let waiting = self.groups.iter().zip(&self.unfinished);
+        waiting
+            .filter(|(_, line)| line.is_none())
+            .filter_map(|(group, _)| group.as_ref().map(|group| group.expires))
+            .min()
+    }
+
+    /// What happened to the lines of this stream so far.
+    pub fn counts(&self) -> ParseCounts {
+        self.counts
+    }
+
+    fn take_in<F: FnMut(Emitted<'_>)>(
+        &mut self,
+        settings: &Settings,
+        scratch: &mut Scratch,
+        line: &RawLine<'_>,
+        ends: bool,
+        emit: &mut F,
+    ) {
+        let Some((at, raw)) = self.without_hole(line, ends) else {
+            return;
+        };
+        let head = Position {
+            started: at.started,
+            offset: at.offset,
+        };
+        let end = Position {
+            started: at.started,
+            offset: at.end,
+        };
+        let bytes = at.end.saturating_sub(at.offset);
+        let Scratch {
+            unescaped,
+            replaced,
+            spares,
+        } = scratch;
+        let (piece, error) = match self.raw {
+            Raw::Open { output, finishes } => {
+                let time = self.last.unwrap_or(line.seen);
+                (
+                    Piece {
+                        time,
+                        output,
+                        text: raw,
+                        text_at: 0,
+                        finishes,
+                        tags: Tags::NONE,
+                    },
+                    None,
+                )
+            }
+            Raw::Fresh | Raw::Hole => self.decode(line, raw, ends, unescaped),
+        };
+        let continues = matches!(self.raw, Raw::Open { .. });
+        let timed = line.format != Format::Text;
+        let moments = Moments {
+            own: timed.then_some(piece.time),
+            seen: line.seen,
+        };
+        let place = Place {
+            head,
+            text: head.offset + piece.text_at,
+            end,
+        };
+        let added = Added {
+            piece,
+            error,
+            place,
+            bytes,
+        };
+        self.raw = if ends {
+            Raw::Fresh
+        } else {
+            Raw::Open {
+                output: piece.output,
+                finishes: piece.finishes,
+            }
+        };
+        let slot = piece.output as usize;
+        let (Some(unfinished), Some(group)) =
+            (self.unfinished.get_mut(slot), self.groups.get_mut(slot))
+        else {
+            return;
+        };
+        let mut exit = Exit {
+            settings,
+            replaced,
+            counts: &mut self.counts,
+            emit,
+        };
+        if !continues
+            && let Some(line) = unfinished.take_if(|pending| !is_more_of(pending, line, &added))
+        {
+            release_held(group, spares, &mut exit);
+            give_up(*line, spares, &mut exit);
+        }
+        let limit = settings.message_bytes_max();
+        if unfinished.is_none() && ends && piece.finishes && piece.text.len() <= limit {
+            deliver(group, &added.whole(), moments, spares, &mut exit);
+            return;
+        }
+        let pending = unfinished
+            .get_or_insert_with(|| Box::new(Unfinished::new(added.opening(), head, spare(spares))));
+        if pending.held_length() + piece.text.len() > limit {
+            release_held(group, spares, &mut exit);
+        }
+        pending.mark(piece.tags);
+        pending.add(piece.text, place, bytes, limit, |part| exit.emit(part));
+        if ends && piece.finishes {
+            if let Some(line) = unfinished.take() {
+                deliver(group, &line.finished(), moments, spares, &mut exit);
+                put_back(spares, line.into_buffer());
+            }
+        } else if (ends || line.format == Format::Text)
+            && let Some(line) = unfinished.take_if(|line| line.parts >= PARTS_MAX)
+        {
+            // What follows counts as a new line, so that the position can move on.
+            self.raw = Raw::Fresh;
+            give_up(*line, spares, &mut exit);
+        }
+    }
+
+    /// Passes over the NUL bytes that a line begins with, where a file was truncated below its writer or has a hole.
+    ///
+    /// Returns where what is left is, or `None` if nothing is.
+    fn without_hole<'a>(&mut self, line: &RawLine<'a>, ends: bool) -> Option<(Span, &'a [u8])> {
+        let mut at = line.at;
+        let open = matches!(self.raw, Raw::Open { .. });
+        if open || (line.bytes.first() != Some(&0) && self.raw == Raw::Fresh) {
+            return Some((at, line.bytes));
+        }
+        let length = line.bytes.iter().take_while(|byte| **byte == 0).count();
+        let (_, rest) = line.bytes.split_at_checked(length)?;
+        if rest.is_empty() {
+            self.counts.skipped_bytes += at.end.saturating_sub(at.offset);
+            self.raw = if ends { Raw::Fresh } else { Raw::Hole };
+            return None;
+        }
+        self.counts.skipped_bytes += length as u64;
+        at.offset += length as u64;
+        Some((at, rest))
+    }
+
+    /// Reads a raw line, or the first piece of one, by its file's format.
+    fn decode<'a>(
+        &mut self,
+        line: &RawLine<'_>,
+        raw: &'a [u8],
+        ends: bool,
+        unescaped: &'a mut Vec<u8>,
+    ) -> (Piece<'a>, Option<&'static str>) {
+        let as_it_is = |time, tags| Piece {
+            time,
+            output: OutputStream::None,
+            text: raw,
+            text_at: 0,
+            finishes: true,
+            tags,
+        };
+        let decoded = match line.format {
+            Format::Cri => cri::decode(raw),
+            Format::JsonFile if ends => json_file::decode(raw, unescaped),
+            Format::JsonFile => Err("not a json-file line: too long"),
+            Format::Text => return (as_it_is(line.seen, Tags::NONE), None),
+        };
+        match decoded {
+            Ok(piece) => {
+                self.last = Some(piece.time);
+                (piece, None)
+            }
+            Err(error) => (
+                as_it_is(self.last.unwrap_or(line.seen), Tags::UNPARSED),
+                Some(error),
+            ),
+        }
+    }
+}
+
+/// Whether a decoded line is the next piece of what is pending on its output.
+fn is_more_of(pending: &Unfinished, line: &RawLine<'_>, added: &Added<'_>) -> bool {
+    match line.format {
+        _ if added.error.is_some() => false,
+        Format::Cri => true,
+        // Docker gives all pieces of a line the first one's time; another time is another container run's line.
+        Format::JsonFile => {
+            added.piece.time == pending.time || pending.newest_length() >= DOCKER_PIECE_BYTES
+        }
+        Format::Text => false,
+    }
+}
+
+/// Gives out a line, or holds it as the next of a group.
+fn deliver<F: FnMut(Emitted<'_>)>(
+    held: &mut Option<Box<Group>>,
+    line: &Whole<'_>,
+    moments: Moments,
+    spares: &mut Vec<Vec<u8>>,
+    exit: &mut Exit<'_, F>,
+) {
+    let settings = exit.settings;
+    let groupable = line.part == 0 && line.error.is_none();
+    let Some(options) = settings.multiline.as_ref().filter(|_| groupable) else {
+        release_held(held, spares, exit);
+        exit.emit(line);
+        return;
+    };
+    let mut before = None;
+    if let Some(group) = held {
+        match group.belongs(options, line, moments, settings.message_bytes_max()) {
+            Belongs::Joins => {
+                group.add(options, line, moments);
+                return;
+            }
+            Belongs::Overflows(trace) => before = Some(trace),
+            Belongs::Apart => {}
+        }
+    }
+    release_held(held, spares, exit);
+    *held = Some(Box::new(Group::begin(
+        options,
+        line,
+        moments,
+        before,
+        spare(spares),
+    )));
+}
+
+/// Gives out the group that an output holds, if it does.
+fn release_held<F: FnMut(Emitted<'_>)>(
+    held: &mut Option<Box<Group>>,
+    spares: &mut Vec<Vec<u8>>,
+    exit: &mut Exit<'_, F>,
+) {
+    if let Some(group) = held.take() {
+        release(*group, spares, exit);
+    }
+}
+
+fn release<F: FnMut(Emitted<'_>)>(group: Group, spares: &mut Vec<Vec<u8>>, exit: &mut Exit<'_, F>) {
+    exit.emit(&group.whole());
+    put_back(spares, group.into_buffer());
+}
+
+/// Gives out a line whose end will not come.
+fn give_up<F: FnMut(Emitted<'_>)>(
+    line: Unfinished,
+    spares: &mut Vec<Vec<u8>>,
+    exit: &mut Exit<'_, F>,
+) {
+    exit.counts.unfinished += 1;
+    exit.emit(&line.given_up());
+    put_back(spares, line.into_buffer());
+}
+
+/// Takes out what begins first of all that is held.
+fn take_oldest(
+    unfinished: &mut [Option<Box<Unfinished>>; 3],
+    groups: &mut [Option<Box<Group>>; 3],
+) -> Option<Oldest> {
+    let line = unfinished
+        .iter_mut()
+        .filter_map(|slot| {
+            slot.as_ref()
+                .map(|line| line.begins)
+                .map(|from| (from, slot))
+        })
+        .min_by_key(|(from, _)| *from);
+    let group = groups
+        .iter_mut()
+        .filter_map(|slot| {
+            slot.as_ref()
+                .map(|group| group.first)
+                .map(|from| (from, slot))
+        })
+        .min_by_key(|(from, _)| *from);
+    match (line, group) {
+        (Some((line_from, line)), Some((group_from, group))) => {
+            if line_from < group_from {
+                line.take().map(Oldest::Unfinished)
+            } else {
+                group.take().map(Oldest::Group)
+            }
+        }
+        (Some((_, line)), None) => line.take().map(Oldest::Unfinished),
+        (None, Some((_, group))) => group.take().map(Oldest::Group),
+        (None, None) => None,
+    }
+}
+
+// === impl Added ===
+
+impl Added<'_> {
+    /// The line that is whole in one piece.
+    fn whole(&self) -> Whole<'_> {
+        let piece = &self.piece;
+        Whole {
+            text: piece.text.strip_suffix(b"\r").unwrap_or(piece.text),
+            time: piece.time,
+            output: piece.output,
+            first: self.place.head,
+            end: self.place.end,
+            bytes: self.bytes,
+            part: 0,
+            tags: piece.tags,
+            error: self.error,
+            level: None,
+        }
+    }
+
+    fn opening(&self) -> Opening {
+        let Piece {
+            time, output, tags, ..
+        } = self.piece;
+        Opening {
+            time,
+            output,
+            tags,
+            error: self.error,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Stack traces of each runtime, and lines that are none.

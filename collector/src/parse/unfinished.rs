@@ -1,0 +1,246 @@
+//! A line of which pieces have come and the end has not: joined, and cut where it grows beyond the limit.
+//!
+//! A cut is made by the text alone, at exactly `line_bytes_max` bytes or before the character there, so that it does not
+//! matter how the runtime, or our own reading, cut the line. A part begins and ends at the very bytes in the file where
+//! that is known (a json-file's escapes make it an estimate inside the same line), so that no two records share an
+//! offset and the order by offset is exact.
+
+use record::{OutputStream, Position, Tags, Timestamp};
+
+use super::finish::Whole;
+
+/// Where the input that is being added stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The raw line's beginning.
+    pub(super) head: Position,
+    /// The offset of the text's first byte.
+    pub(super) text: u64,
+    /// Where the raw line ends.
+    pub(super) end: Position,
+}
+
+/// A line that waits for its end. One for each output at most; its text never exceeds `line_bytes_max`.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    /// The text of the part that is being filled.
+    text: Vec<u8>,
+    pub(super) time: Timestamp,
+    output: OutputStream,
+    /// Where the line begins: a replay must begin here.
+    pub(super) begins: Position,
+    /// Where the part that is being filled begins.
+    first: Position,
+    /// Where the newest piece ends.
+    end: Position,
+    /// How many parts were given out.
+    pub(super) parts: u32,
+    /// Bytes of input that no part has accounted for.
+    pub(super) bytes: u64,
+    tags: Tags,
+    error: Option<&'static str>,
+    newest: Newest,
+}
+
+/// The newest piece.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newest {
+    /// Where its text begins in the file.
+    at: Position,
+    /// Length of its text in bytes.
+    length: usize,
+}
+
+/// What a line's first piece says for all of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    pub(super) time: Timestamp,
+    pub(super) output: OutputStream,
+    pub(super) tags: Tags,
+    pub(super) error: Option<&'static str>,
+}
+
+// === impl Unfinished ===
+
+impl Unfinished {
+    /// A line without text yet; `text` is an empty buffer to fill.
+    pub(super) fn new(opening: Opening, begins: Position, text: Vec<u8>) -> Self {
+        Self {
+            text,
+            time: opening.time,
+            output: opening.output,
+            begins,
+            first: begins,
+            end: begins,
+            parts: 0,
+            bytes: 0,
+            tags: opening.tags,
+            error: opening.error,
+            newest: Newest::default(),
+        }
+    }
+
+    /// Length of the newest piece's text in bytes.
+    pub(super) fn newest_length(&self) -> usize {
+        self.newest.length
+    }
+
+    /// Length of the text that waits, in bytes.
+    pub(super) fn held_length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// How many bytes of memory the text takes.
+    pub(super) fn capacity(&self) -> usize {
+        self.text.capacity()
+    }
+
+    /// The buffer, for another line.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.text
+    }
+
+    /// Adds to what is particular about the line.
+    pub(super) fn mark(&mut self, tags: Tags) {
+        self.tags = self.tags.with(tags);
+    }
+
+    /// Adds a piece that accounts for `bytes` of input; gives every part that is full to `part`.
+    pub(super) fn add(
+        &mut self,
+        text: &[u8],
+        place: Place,
+        bytes: u64,
+        limit: usize,
+        mut part: impl FnMut(&Whole<'_>),
+    ) {
+        let started = place.head.started;
+        let mut rest = text;
+        let mut at = place.text;
+        let mut bytes = bytes;
+        while self.text.len() + rest.len() > limit {
+            let room = limit - self.text.len();
+            let back = steps_back(&self.text, rest, room);
+            if let Some(taken) = room.checked_sub(back) {
+                let (now, later) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
+                at += taken as u64;
+                // Nothing of this piece is in the part: it ends where the piece before did.
+                let end = if taken == 0 {
+                    self.end
+                } else {
+                    Position {
+                        started,
+                        offset: at,
+                    }
+                };
+                if taken > 0 {
+                    self.bytes += std::mem::take(&mut bytes);
+                }
+                self.give_part(now, end, &mut part);
+                self.first = if taken == 0 { place.head } else { end };
+                rest = later;
+            } else {
+                self.give_part_before(back - room, &mut part);
+            }
+        }
+        self.text.extend_from_slice(rest);
+        self.bytes += bytes;
+        self.end = place.end;
+        self.newest = Newest {
+            at: Position {
+                started,
+                offset: place.text,
+            },
+            length: text.len(),
+        };
+    }
+
+    /// Gives out the buffer together with `more`, from which nothing needs to be copied if the buffer is empty.
+    fn give_part(&mut self, more: &[u8], end: Position, part: &mut impl FnMut(&Whole<'_>)) {
+        let mut text = std::mem::take(&mut self.text);
+        let whole = if text.is_empty() {
+            more
+        } else {
+            text.extend_from_slice(more);
+            &text
+        };
+        self.parts += 1;
+        part(&self.whole(whole, end, self.parts, Tags::PARTIAL));
+        self.bytes = 0;
+        text.clear();
+        self.text = text;
+    }
+
+    /// Gives out the buffer but its last `keep` bytes: the beginning of a character that the next piece ends.
+    fn give_part_before(&mut self, keep: usize, part: &mut impl FnMut(&Whole<'_>)) {
+        // Pieces of one or two bytes: the newest one's beginning is as near as it is known.
+        let back = self.newest.length.saturating_sub(keep);
+        let mut boundary = self.newest.at;
+        boundary.offset += back as u64;
+        let mut text = std::mem::take(&mut self.text);
+        let length = text.len().saturating_sub(keep);
+        self.parts += 1;
+        let whole = text.get(..length).unwrap_or_default();
+        part(&self.whole(whole, boundary, self.parts, Tags::PARTIAL));
+        self.bytes = 0;
+        self.first = boundary;
+        text.drain(..length);
+        self.text = text;
+    }
+
+    /// What is left when the line's end has come.
+    pub(super) fn finished(&self) -> Whole<'_> {
+        let text = self.text.strip_suffix(b"\r").unwrap_or(&self.text);
+        let (part, tags) = if self.parts > 0 {
+            (self.parts + 1, Tags::PARTIAL)
+        } else {
+            (0, Tags::NONE)
+        };
+        self.whole(text, self.end, part, tags)
+    }
+
+    /// What is left when the end will not come.
+    pub(super) fn given_up(&self) -> Whole<'_> {
+        let part = if self.parts > 0 { self.parts + 1 } else { 0 };
+        self.whole(&self.text, self.end, part, Tags::PARTIAL)
+    }
+
+    fn whole<'a>(&self, text: &'a [u8], end: Position, part: u32, tags: Tags) -> Whole<'a> {
+        Whole {
+            text,
+            time: self.time,
+            output: self.output,
+            first: self.first,
+            end,
+            bytes: self.bytes,
+            part,
+            tags: self.tags.with(tags),
+            error: self.error,
+            level: None,
+        }
+    }
+}
+
+/// How many bytes before a cut at `room` bytes into `rest` the character begins that the cut would break.
+///
+/// 0 where it breaks none, or where the bytes are no UTF-8 anyway.
+fn steps_back(held: &[u8], rest: &[u8], room: usize) -> usize {
+    let is_continuation = |byte: u8| byte & 0xc0 == 0x80;
+    if !rest.get(room).copied().is_some_and(is_continuation) {
+        return 0;
+    }
+    for back in 1..=3 {
+        let byte = match room.checked_sub(back) {
+            Some(at) => rest.get(at),
+            None => (held.len() + room)
+                .checked_sub(back)
+                .and_then(|at| held.get(at)),
+        };
+        match byte {
+            Some(&byte) if is_continuation(byte) => {}
+            Some(0xc0..) => return back,
+            _ => return 0,
+        }
+    }
+    0
+}
