@@ -17,3 +17,5 @@ pub mod generate;
 pub mod limit;
 pub mod sink;
 pub mod meter;
+pub mod report;
+pub mod scenario;
