@@ -1,0 +1,21 @@
+//! Does it hold beside the real thing? A kubelet with containerd, a Docker engine, `DuckDB`, and files they once wrote.
+//!
+//! Each test starts what it needs itself: a [`component`] comes from a package registry and stays in the user's cache,
+//! a [`machine`] is a set of namespaces in which daemons run, a [`witness`] holds every log file open from its first
+//! moment, so that the [`truth`] about what stood in them is known when they are long deleted.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic with its reason is how a test fails"
+)]
+
+mod component;
+mod machine;
+mod stopwatch;
+mod truth;
+mod witness;
+
+mod docker;
+mod duckdb;
+mod fixtures;
+mod kubelet;
