@@ -77,14 +77,14 @@ fn what_a_real_kubelet_deleted_while_we_were_down_is_a_gap() {
         "shop",
         "gone",
         &[("gone", "-tag=gone -rate=50")],
-        json!({}),
+        &json!({}),
     );
     add(
         &machine,
         "shop",
         "quiet",
         &[("quiet", "-tag=quiet -rate=20")],
-        json!({}),
+        &json!({}),
     );
     let running = nodetap.start();
     witness.wait_for_bytes("_gone-", 10_000);
@@ -136,7 +136,7 @@ fn start_pods(machine: &Machine) -> [&'static str; 6] {
         "shop",
         "doomed",
         &[("doomed", "-tag=doomed -rate=1000 -size=300")],
-        json!({}),
+        &json!({}),
     );
     // Lines of three pieces in between, on both outputs: pieces stand apart, and across rotations.
     let long = "-tag=long -rate=1000 -size=300 -long-every=50 -long-size=40000 -stderr-every=3";
@@ -150,7 +150,7 @@ fn start_pods(machine: &Machine) -> [&'static str; 6] {
         "default",
         "last",
         &[("last", last)],
-        json!({"restartPolicy": "Never"}),
+        &json!({"restartPolicy": "Never"}),
     );
     let files = "-tag=files -rate=200 -file=/logs/app.log -rotate=100000";
     let volume = json!({"volumes": [{"name": "logs", "emptyDir": {}}]});
