@@ -16,10 +16,12 @@ use crate::generate::Written;
 use crate::http;
 use crate::process::{Cpu, Memory, Process};
 
+mod peer;
+
+use self::peer::{Peer, split};
+
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// How often a collector may end by itself before the run is given up.
-const EXITS_MAX: u32 = 3;
 /// How long a collector may take to stop when asked.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
@@ -58,73 +60,6 @@ pub struct Plan {
     pub linger: Duration,
     /// The run ends after this in any case.
     pub longest: Duration,
-}
-
-/// The collector, over all its lives.
-struct Peer<'a> {
-    plan: &'a Plan,
-    process: Process,
-    /// What earlier lives used.
-    before: Cpu,
-    cpu: Cpu,
-    memory: Memory,
-    peak_kib: u64,
-    exits: u32,
-    kills: u32,
-}
-
-impl<'a> Peer<'a> {
-    fn start(plan: &'a Plan) -> io::Result<Self> {
-        Ok(Self {
-            plan,
-            process: spawn(&plan.command, &plan.log)?,
-            before: Cpu::default(),
-            cpu: Cpu::default(),
-            memory: Memory::default(),
-            peak_kib: 0,
-            exits: 0,
-            kills: 0,
-        })
-    }
-
-    fn sample(&mut self) {
-        self.cpu = self.before + self.process.cpu();
-        self.memory = self.process.memory();
-        self.peak_kib = self.peak_kib.max(self.memory.peak_kib);
-    }
-
-    /// Starts the collector again when it ended by itself; false when it does so too often.
-    fn keep_alive(&mut self) -> io::Result<bool> {
-        let Some(finished) = self.process.try_wait()? else {
-            return Ok(true);
-        };
-        self.before = self.before + finished.cpu;
-        self.exits += 1;
-        sleep(self.plan.restart_after);
-        self.process = spawn(&self.plan.command, &self.plan.log)?;
-        Ok(self.exits <= EXITS_MAX)
-    }
-
-    fn kill_and_restart(&mut self) -> io::Result<()> {
-        let finished = self.process.kill_now()?;
-        self.before = self.before + finished.cpu;
-        self.kills += 1;
-        sleep(self.plan.restart_after);
-        self.process = spawn(&self.plan.command, &self.plan.log)?;
-        Ok(())
-    }
-}
-
-fn spawn(command: &[String], log: &Path) -> io::Result<Process> {
-    let (program, arguments) = split(command)?;
-    Process::start(program, arguments, log)
-}
-
-fn split(command: &[String]) -> io::Result<(&Path, &[String])> {
-    let (program, arguments) = command
-        .split_first()
-        .ok_or_else(|| io::Error::other("the command is empty"))?;
-    Ok((Path::new(program), arguments))
 }
 
 /// The time over which processor time and memory are averaged.

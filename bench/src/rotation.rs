@@ -111,3 +111,64 @@ pub fn compress(plain: &Path) -> io::Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+    use record::time::NANOS_PER_SECOND;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn rotated_logs_are_renamed_compressed_and_the_oldest_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LiveLog::open(folder.path().join("0.log")).unwrap();
+        let rotation = Rotation {
+            limit_bytes: 4,
+            keep: 2,
+        };
+        for second in 0..4 {
+            log.append(format!("line {second}\n").as_bytes()).unwrap();
+            let now = Timestamp(1_795_255_200 * NANOS_PER_SECOND + second * NANOS_PER_SECOND);
+            let (rotated, due) = log.rotate(rotation, now).unwrap();
+            assert!(rotated);
+            if let Some(path) = due {
+                compress(&path).unwrap();
+            }
+        }
+        assert_eq!(
+            names(folder.path()),
+            ["0.log", "0.log.20261121-100002.gz", "0.log.20261121-100003"]
+        );
+        let file = File::open(folder.path().join("0.log.20261121-100002.gz")).unwrap();
+        let mut text = String::new();
+        GzDecoder::new(file).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "line 2\n");
+    }
+
+    #[test]
+    fn a_small_log_and_a_second_rotation_in_one_second_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LiveLog::open(folder.path().join("0.log")).unwrap();
+        let rotation = Rotation {
+            limit_bytes: 4,
+            keep: 0,
+        };
+        assert!(!log.rotate(rotation, Timestamp(0)).unwrap().0);
+        log.append(b"long enough\n").unwrap();
+        assert!(log.rotate(rotation, Timestamp(0)).unwrap().0);
+        log.append(b"long enough\n").unwrap();
+        assert!(!log.rotate(rotation, Timestamp(1)).unwrap().0);
+    }
+}
