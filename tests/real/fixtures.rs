@@ -60,13 +60,16 @@ fn copy(from: &Path, home: &Path) -> PathBuf {
 
 /// For each stream how many documents, their checksum, and the first and the last ones.
 fn summary(documents: &str) -> String {
-    let mut streams: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut streams: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in documents.lines() {
         let document: Value = serde_json::from_str(line).expect("a document is JSON");
         let stream = document["log"]["stream"]
             .as_str()
             .expect("a document has a stream");
-        streams.entry(stream.to_owned()).or_default().push(line);
+        streams
+            .entry(stream.to_owned())
+            .or_default()
+            .push(repeatable(line, &document));
     }
     let mut out = String::new();
     for (stream, lines) in streams {
@@ -87,6 +90,23 @@ fn summary(documents: &str) -> String {
         }
     }
     out
+}
+
+/// The document without what another run would give otherwise: untimed text has times of its first sight.
+fn repeatable(line: &str, document: &Value) -> String {
+    if !document["stream"].is_null() {
+        return line.to_owned();
+    }
+    let file = &document["log"]["file"];
+    let fresh = [
+        &document["@timestamp"],
+        &file["started"],
+        &file["fingerprint"],
+    ];
+    let fresh = fresh.map(|value| value.as_str().expect("every document has them"));
+    fresh
+        .iter()
+        .fold(line.to_owned(), |line, value| line.replace(value, "-"))
 }
 
 /// The document with its message shortened; the rest is as nodetap wrote it.
