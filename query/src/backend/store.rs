@@ -1,0 +1,226 @@
+//! What does the embedded store answer? Searches of any size in reading order, within bounded memory.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use record::{Document, Position};
+use store::{Reader, Stats};
+
+use super::context::{self, Neighbours};
+use super::{Backend, BackendError, Bookmark, Each, Histogram, Item, Summary};
+use crate::order::late::{Lateness, held_bytes};
+use crate::{Query, order};
+
+/// How much of an answer is put in order in memory, in bytes. A larger one is read twice instead.
+const BUFFER_BYTES_MAX: usize = 64 << 20;
+/// How much may wait in the second reading for lines whose clock went back, in bytes.
+const HELD_BYTES_MAX: usize = 512 << 20;
+/// How many new lines are put in order at once when following.
+const FOLLOW_ROWS_MAX: usize = 10_000;
+
+/// The embedded store in a directory, as it was at the last refresh.
+#[derive(Debug)]
+pub struct StoreBackend {
+    reader: Reader,
+    buffer_bytes_max: usize,
+}
+
+// === impl StoreBackend ===
+
+impl StoreBackend {
+    /// Opens the store in `dir`, whether a writer runs or not. A directory without a store has no lines.
+    pub fn open(dir: &Path) -> Result<Self, BackendError> {
+        Ok(Self {
+            reader: Reader::open(dir)?,
+            buffer_bytes_max: BUFFER_BYTES_MAX,
+        })
+    }
+
+    /// The snapshot itself, for what is asked of the store alone.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// As if memory were that small; for tests.
+    #[cfg(test)]
+    pub(crate) fn with_buffer_bytes_max(mut self, buffer_bytes_max: usize) -> Self {
+        self.buffer_bytes_max = buffer_bytes_max;
+        self
+    }
+
+    /// The newest hits by time, one more than are wanted if there is one; `None` when they don't fit in memory.
+    fn buffered(&self, query: &Query) -> Result<(Option<Vec<Document>>, Stats), BackendError> {
+        let scan = query.scan(query.hits_max().map(|hits| hits.saturating_add(1)));
+        let mut hits = Vec::new();
+        let mut bytes = 0;
+        let mut overflow = false;
+        let stats = self.reader.scan(&scan, &mut |document| {
+            bytes += held_bytes(&document);
+            overflow = self.buffer_bytes_max < bytes;
+            if overflow {
+                return ControlFlow::Break(());
+            }
+            hits.push(document);
+            ControlFlow::Continue(())
+        })?;
+        Ok(((!overflow).then_some(hits), stats))
+    }
+
+    /// Gives hits that don't fit in memory: one pass to learn which are out of order, one to give them.
+    fn in_two_passes(&self, query: &Query, each: Each<'_>) -> Result<Summary, BackendError> {
+        let hits_max = query.hits_max().map_or(u64::MAX, |hits| hits as u64);
+        let scan = query.scan(query.hits_max().map(|hits| hits.saturating_add(1)));
+        let mut lateness = Lateness::default();
+        let mut rows = 0_u64;
+        let stats = self.reader.scan(&scan, &mut |document| {
+            rows += 1;
+            lateness.note(&document);
+            ControlFlow::Continue(())
+        })?;
+        let mut summary = summary(&stats);
+        summary.limited = hits_max < rows;
+        // The oldest is the one too many.
+        let mut skip = usize::from(summary.limited);
+        let mut held = 0;
+        let mut due = Vec::new();
+        self.reader.scan(&scan, &mut |document| {
+            if 0 < skip {
+                skip -= 1;
+                return ControlFlow::Continue(());
+            }
+            lateness.release(document, &mut due);
+            held = lateness.held_bytes();
+            if HELD_BYTES_MAX < held {
+                return ControlFlow::Break(());
+            }
+            for document in due.drain(..) {
+                summary.hits += 1;
+                each(Item::Hit(document))?;
+            }
+            ControlFlow::Continue(())
+        })?;
+        if HELD_BYTES_MAX < held {
+            return Err(BackendError::Order { held_bytes: held });
+        }
+        Ok(summary)
+    }
+}
+
+impl Backend for StoreBackend {
+    fn refresh(&mut self) -> Result<(), BackendError> {
+        Ok(self.reader.refresh()?)
+    }
+
+    fn search(&self, query: &Query, each: Each<'_>) -> Result<Summary, BackendError> {
+        let (hits, stats) = self.buffered(query)?;
+        let Some(mut hits) = hits else {
+            if 0 < query.context {
+                return Err(BackendError::Context {
+                    bytes_max: self.buffer_bytes_max,
+                });
+            }
+            return self.in_two_passes(query, each);
+        };
+        let mut summary = summary(&stats);
+        summary.limited = query
+            .hits_max()
+            .is_some_and(|hits_max| hits_max < hits.len());
+        if summary.limited {
+            // Hits come by time: the oldest is the one too many.
+            hits.remove(0);
+        }
+        let mut counted = |item: Item| {
+            summary.hits += u64::from(matches!(item, Item::Hit(_)));
+            each(item)
+        };
+        if 0 < query.context {
+            let _flow = context::groups(hits, query.context, self, &mut counted)?;
+        } else {
+            let _flow = order::merged(hits, |hit| hit)
+                .into_iter()
+                .try_for_each(|document| counted(Item::Hit(document)));
+        }
+        Ok(summary)
+    }
+
+    fn histogram(&self, query: &Query, bucket: Duration) -> Result<Histogram, BackendError> {
+        Ok(self.reader.histogram(&query.scan(None), bucket)?)
+    }
+
+    fn tail(&mut self, query: &Query, each: Each<'_>) -> Result<Bookmark, BackendError> {
+        self.refresh()?;
+        let bookmark = Bookmark::Store(self.reader.end());
+        self.search(
+            &Query {
+                context: 0,
+                ..query.clone()
+            },
+            each,
+        )?;
+        Ok(bookmark)
+    }
+
+    fn follow(
+        &mut self,
+        query: &Query,
+        bookmark: &mut Bookmark,
+        each: Each<'_>,
+    ) -> Result<Summary, BackendError> {
+        let Bookmark::Store(cursor) = bookmark;
+        let scan = query.scan(None);
+        let mut total = Summary::default();
+        loop {
+            let mut rows = Vec::new();
+            let stats = self.reader.follow(cursor, &scan, &mut |document| {
+                rows.push(document);
+                if rows.len() < FOLLOW_ROWS_MAX {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            })?;
+            let more = rows.len() == FOLLOW_ROWS_MAX;
+            let own = summary(&stats);
+            total.rows_scanned += own.rows_scanned;
+            total.files_damaged = total.files_damaged.max(own.files_damaged);
+            for document in order::merged(rows, |row| row) {
+                total.hits += 1;
+                if each(Item::Hit(document)).is_break() {
+                    return Ok(total);
+                }
+            }
+            if !more {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+impl Neighbours for StoreBackend {
+    fn before(
+        &self,
+        stream: &str,
+        position: Position,
+        rows: usize,
+    ) -> Result<Vec<Document>, BackendError> {
+        Ok(self.reader.before(stream, position, rows)?)
+    }
+
+    fn after(
+        &self,
+        stream: &str,
+        position: Position,
+        rows: usize,
+    ) -> Result<Vec<Document>, BackendError> {
+        Ok(self.reader.after(stream, position, rows)?)
+    }
+}
+
+fn summary(stats: &Stats) -> Summary {
+    Summary {
+        rows_scanned: stats.rows_scanned,
+        files_damaged: stats.files_damaged,
+        ..Summary::default()
+    }
+}
