@@ -8,8 +8,10 @@ use record::Timestamp;
 pub trait Clock: Send {
     /// The wall clock; it may jump.
     fn wall(&self) -> Timestamp;
-    /// Time since some fixed moment; never goes back.
+    /// Time since some fixed moment; it never goes back.
     fn elapsed(&self) -> Duration;
+    /// The same time in the form that the standard library's deadlines have.
+    fn instant(&self) -> Instant;
 }
 
 /// The machine's own clocks.
@@ -23,7 +25,9 @@ pub struct SystemClock {
 impl SystemClock {
     /// Clocks whose [`Clock::elapsed`] starts now.
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -43,5 +47,9 @@ impl Clock for SystemClock {
 
     fn elapsed(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
     }
 }

@@ -18,7 +18,9 @@ pub fn file(
     Arc::new(File {
         origin: Arc::clone(&source.origin),
         key,
-        fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()).unwrap_or_default(),
+        fingerprint: fingerprint
+            .map(|fingerprint| fingerprint.to_string())
+            .unwrap_or_default(),
         path: source.live_path.display().to_string(),
         started,
         restart_count: source.restart_count,

@@ -105,7 +105,12 @@ mod tests {
 
     #[test]
     fn a_byte_that_nobody_counted_shows() {
-        let ledger = Ledger { seen: 100, acknowledged: 60, abandoned: 10, ..Ledger::default() };
+        let ledger = Ledger {
+            seen: 100,
+            acknowledged: 60,
+            abandoned: 10,
+            ..Ledger::default()
+        };
         assert_eq!(ledger.imbalance(20, 10), 0);
         assert_eq!(ledger.imbalance(20, 9), 1);
     }

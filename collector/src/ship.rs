@@ -6,7 +6,7 @@ use std::sync::Arc;
 use record::Record;
 use rustix::event::{EventfdFlags, eventfd};
 
-
+pub mod embedded;
 
 /// Names a batch; grows by one with each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

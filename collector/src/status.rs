@@ -96,5 +96,8 @@ pub struct FileStatus {
 
 /// The map of all reasons, each at 0.
 pub(crate) fn reasons() -> BTreeMap<String, u64> {
-    AbandonReason::ALL.iter().map(|reason| (reason.as_str().to_owned(), 0)).collect()
+    AbandonReason::ALL
+        .iter()
+        .map(|reason| (reason.as_str().to_owned(), 0))
+        .collect()
 }

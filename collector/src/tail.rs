@@ -7,7 +7,7 @@
 use std::io;
 
 use memchr::{memchr, memrchr};
-use record::position::MARKER_BYTES;
+use record::position::{MARKER_BYTES, Marker};
 
 pub use self::archive::Archive;
 pub use self::carrier::Carrier;
@@ -30,6 +30,8 @@ pub struct Tail {
     before: Vec<u8>,
     /// Up to here the text after `read` is known to be NULs only.
     nul_until: u64,
+    /// By how much reads went beyond the size that was known, since that was last asked.
+    outgrown: u64,
     /// Whether `read` stands inside a line whose beginning was handed on as pieces.
     in_line: bool,
 }
@@ -81,7 +83,12 @@ pub struct Limits {
 impl Tail {
     /// A text that begins to be read at `offset`; what stands before it is not known.
     pub fn new(carrier: Option<Carrier>, offset: u64, size: u64) -> Self {
-        Self { carrier, read: offset, size: size.max(offset), ..Self::default() }
+        Self {
+            carrier,
+            read: offset,
+            size: size.max(offset),
+            ..Self::default()
+        }
     }
 
     /// How far the text has been handed on.
@@ -94,24 +101,62 @@ impl Tail {
         self.size
     }
 
-    /// The bytes just before [`Tail::read`], at most [`MARKER_BYTES`]; empty when they are not known.
-    pub fn before(&self) -> &[u8] {
-        &self.before
-    }
-
     /// Looks up the size anew and says by how much it grew. A plain file that shrank is found by the next read.
     pub fn measure(&mut self) -> io::Result<u64> {
-        let Some(carrier) = &mut self.carrier else { return Ok(0) };
+        let Some(carrier) = &mut self.carrier else {
+            return Ok(0);
+        };
         let size = carrier.size()?;
         let grown = size.saturating_sub(self.size);
         self.size += grown;
         Ok(grown)
     }
 
-    /// Passes over everything up to `offset` without reading it.
+    /// Takes note that the text has at least this size, and says by how much that is more than was known.
+    pub fn grow_to(&mut self, size: u64) -> u64 {
+        let grown = size.saturating_sub(self.size);
+        self.size += grown;
+        grown
+    }
+
+    /// By how much reads have gone beyond the known size since the last call; that is part of [`Tail::size`] now.
+    pub fn take_outgrown(&mut self) -> u64 {
+        std::mem::take(&mut self.outgrown)
+    }
+
+    /// Takes back what an archive claimed beyond its true end, and says how much that is.
+    pub fn settle(&mut self) -> io::Result<u64> {
+        let Some(Carrier::Gzip(archive)) = &mut self.carrier else {
+            return Ok(0);
+        };
+        let excess = self.size.saturating_sub(archive.size()?.max(self.read));
+        self.size -= excess;
+        Ok(excess)
+    }
+
+    /// Reads the bytes before the offset at which a text is resumed, so that the next read can compare them.
+    pub fn prime(&mut self) -> io::Result<()> {
+        let length = self.read.min(MARKER_BYTES as u64);
+        let mut bytes = vec![0; length as usize];
+        let Some(carrier) = &mut self.carrier else {
+            return Ok(());
+        };
+        let filled = carrier.read_at(self.read - length, &mut bytes)?;
+        if filled == bytes.len() {
+            self.before = bytes;
+        }
+        Ok(())
+    }
+
+    /// The marker of the offset reached; `None` when the bytes before it are not all known.
+    pub fn marker(&self) -> Option<(u64, Marker)> {
+        let whole = self.before.len() as u64 == self.read.min(MARKER_BYTES as u64);
+        whole.then(|| (self.read, Marker::of(&self.before)))
+    }
+
+    /// Passes over everything up to `offset`, but not beyond the known size, without reading it.
     pub fn skip_to(&mut self, offset: u64) {
-        self.read = self.read.max(offset);
-        self.size = self.size.max(self.read);
+        self.read = self.read.max(offset).min(self.size);
         self.before.clear();
         self.in_line = false;
     }
@@ -136,7 +181,9 @@ impl Tail {
         let Some(filled) = self.fill(buffer, start, back + limits.quantum)? else {
             return Ok(Progress::End);
         };
-        let Some((seen, text)) = buffer.get(..filled).and_then(|got| got.split_at_checked(back))
+        let Some((seen, text)) = buffer
+            .get(..filled)
+            .and_then(|got| got.split_at_checked(back))
         else {
             return Ok(Progress::Replaced);
         };
@@ -144,15 +191,22 @@ impl Tail {
             return Ok(Progress::Replaced);
         }
         if text.is_empty() {
-            return Ok(if self.is_replaced()? { Progress::Replaced } else { Progress::End });
+            return Ok(if self.is_replaced()? {
+                Progress::Replaced
+            } else {
+                Progress::End
+            });
         }
         let whole = text.len() == limits.quantum;
         let mut consumed = self.lines(text, &mut each);
         if consumed == 0 {
             // One line fills the whole look: look further, as far as a line may go.
             let wanted = back + limits.line_bytes_max.max(limits.quantum) + 1;
-            let filled =
-                if whole { self.fill(buffer, start, wanted)?.unwrap_or(0) } else { filled };
+            let filled = if whole {
+                self.fill(buffer, start, wanted)?.unwrap_or(0)
+            } else {
+                filled
+            };
             let text = buffer.get(back..filled).unwrap_or_default();
             consumed = self.lines(text, &mut each);
             if consumed == 0 {
@@ -162,31 +216,53 @@ impl Tail {
         }
         let end = back + consumed;
         self.keep_before(buffer.get(..end).unwrap_or_default());
-        self.size = self.size.max(self.read);
-        Ok(if consumed > 0 { Progress::More } else { Progress::End })
+        let beyond = self.read.saturating_sub(self.size);
+        self.size += beyond;
+        self.outgrown += beyond;
+        Ok(if consumed > 0 {
+            Progress::More
+        } else {
+            Progress::End
+        })
     }
 
     /// Fills `buffer` from `start` on with up to `wanted` bytes; `None` when there is no carrier.
-    fn fill(&mut self, buffer: &mut Vec<u8>, start: u64, wanted: usize) -> io::Result<Option<usize>> {
-        let Some(carrier) = &mut self.carrier else { return Ok(None) };
+    fn fill(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        start: u64,
+        wanted: usize,
+    ) -> io::Result<Option<usize>> {
+        let Some(carrier) = &mut self.carrier else {
+            return Ok(None);
+        };
         if buffer.len() < wanted {
             buffer.resize(wanted, 0);
         }
-        carrier.read_at(start, buffer.get_mut(..wanted).unwrap_or_default()).map(Some)
+        carrier
+            .read_at(start, buffer.get_mut(..wanted).unwrap_or_default())
+            .map(Some)
     }
 
     /// Hands on the complete lines of `text`, which begins at `read`, and says how many bytes they are.
     fn lines(&mut self, text: &[u8], each: &mut impl FnMut(Extent, Part<'_>)) -> usize {
         let mut done = 0;
-        let Some(last) = memrchr(b'\n', text) else { return self.hole(text, each) };
+        let Some(last) = memrchr(b'\n', text) else {
+            return self.hole(text, each);
+        };
         let whole = text.get(..=last).unwrap_or_default();
         while let Some(rest) = whole.get(done..).filter(|rest| !rest.is_empty()) {
             if rest.first() == Some(&0) && !self.in_line {
                 done += self.hole(rest, each);
                 continue;
             }
-            let Some(length) = memchr(b'\n', rest) else { break };
-            let extent = Extent { offset: self.read, end: self.read + length as u64 + 1 };
+            let Some(length) = memchr(b'\n', rest) else {
+                break;
+            };
+            let extent = Extent {
+                offset: self.read,
+                end: self.read + length as u64 + 1,
+            };
             each(extent, Part::Line(rest.get(..length).unwrap_or_default()));
             self.read = extent.end;
             self.in_line = false;
@@ -204,7 +280,10 @@ impl Tail {
         if length == 0 || length == text.len() {
             return 0;
         }
-        let extent = Extent { offset: self.read, end: self.read + length as u64 };
+        let extent = Extent {
+            offset: self.read,
+            end: self.read + length as u64,
+        };
         each(extent, Part::Hole);
         self.read = extent.end;
         length
@@ -224,8 +303,15 @@ impl Tail {
         if !self.in_line && text.iter().all(|byte| *byte == 0) {
             return self.long_hole(text, limits, each);
         }
-        let length = if cut { boundary(text, limits.line_bytes_max) } else { text.len() };
-        let extent = Extent { offset: self.read, end: self.read + length as u64 };
+        let length = if cut {
+            boundary(text, limits.line_bytes_max)
+        } else {
+            text.len()
+        };
+        let extent = Extent {
+            offset: self.read,
+            end: self.read + length as u64,
+        };
         let part = text.get(..length).unwrap_or_default();
         if cut {
             each(extent, Part::Piece(part));
@@ -251,7 +337,13 @@ impl Tail {
         // filled in, so it waits, unless nobody writes any more.
         if self.size > until || limits.ended {
             self.nul_until = until;
-            each(Extent { offset: self.read, end: until }, Part::Hole);
+            each(
+                Extent {
+                    offset: self.read,
+                    end: until,
+                },
+                Part::Hole,
+            );
             self.read = until;
             return text.len();
         }
@@ -268,7 +360,8 @@ impl Tail {
     fn keep_before(&mut self, text: &[u8]) {
         let start = text.len().saturating_sub(MARKER_BYTES);
         self.before.clear();
-        self.before.extend_from_slice(text.get(start..).unwrap_or_default());
+        self.before
+            .extend_from_slice(text.get(start..).unwrap_or_default());
     }
 }
 
@@ -276,7 +369,10 @@ impl Tail {
 fn boundary(text: &[u8], most: usize) -> usize {
     let most = most.min(text.len());
     let is_start = |at: usize| text.get(at).is_none_or(|byte| byte & 0xc0 != 0x80);
-    (most.saturating_sub(3)..=most).rev().find(|at| is_start(*at) && *at > 0).unwrap_or(most)
+    (most.saturating_sub(3)..=most)
+        .rev()
+        .find(|at| is_start(*at) && *at > 0)
+        .unwrap_or(most)
 }
 
 #[cfg(test)]

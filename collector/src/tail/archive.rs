@@ -27,7 +27,12 @@ pub struct Archive {
 impl Archive {
     /// An archive that is not read yet.
     pub fn new(file: File) -> Self {
-        Self { file, decoder: None, position: 0, length: None }
+        Self {
+            file,
+            decoder: None,
+            position: 0,
+            length: None,
+        }
     }
 
     /// Reads some of the text at `offset`; 0 at its end.
@@ -59,7 +64,9 @@ impl Archive {
             self.file.read_exact_at(&mut claim, compressed - 4)?;
         }
         // Deflate can't compress by more than 1032 to 1, so a larger claim is a lie or a torn file.
-        Ok(u64::from(u32::from_le_bytes(claim)).min(compressed * 1032).max(self.position))
+        Ok(u64::from(u32::from_le_bytes(claim))
+            .min(compressed * 1032)
+            .max(self.position))
     }
 
     /// The compressed file.
@@ -70,13 +77,18 @@ impl Archive {
     fn rewind(&mut self) -> io::Result<()> {
         let mut file = self.file.try_clone()?;
         file.seek(SeekFrom::Start(0))?;
-        self.decoder = Some(MultiGzDecoder::new(BufReader::with_capacity(16 * 1024, file)));
+        self.decoder = Some(MultiGzDecoder::new(BufReader::with_capacity(
+            16 * 1024,
+            file,
+        )));
         self.position = 0;
         Ok(())
     }
 
     fn inflate(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(decoder) = &mut self.decoder else { return Ok(0) };
+        let Some(decoder) = &mut self.decoder else {
+            return Ok(0);
+        };
         let got = decoder.read(buffer)?;
         self.position += got as u64;
         if got == 0 && !buffer.is_empty() {

@@ -20,7 +20,11 @@ pub enum Carrier {
 impl Carrier {
     /// Takes an open file as what its name says it is.
     pub fn new(file: File, gzip: bool) -> Self {
-        if gzip { Self::Gzip(Box::new(Archive::new(file))) } else { Self::Plain(file) }
+        if gzip {
+            Self::Gzip(Box::new(Archive::new(file)))
+        } else {
+            Self::Plain(file)
+        }
     }
 
     /// Fills `buffer` with the text from `offset` on; less than its length only at the text's present end.

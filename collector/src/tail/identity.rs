@@ -52,7 +52,9 @@ pub fn same_text(one: &mut Carrier, other: &mut Carrier) -> io::Result<bool> {
     let mut offset = 0;
     let (mut left, mut right) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     while offset < COMPARED_BYTES_MAX {
-        let both = one.read_at(offset, &mut left)?.min(other.read_at(offset, &mut right)?);
+        let both = one
+            .read_at(offset, &mut left)?
+            .min(other.read_at(offset, &mut right)?);
         if left.get(..both) != right.get(..both) {
             return Ok(false);
         }

@@ -24,11 +24,20 @@ impl Bench {
     fn new() -> Self {
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
         let carrier = Carrier::new(File::open(&path).unwrap(), false);
-        Self { path, tail: Tail::new(Some(carrier), 0, 0), seen: Vec::new() }
+        Self {
+            path,
+            tail: Tail::new(Some(carrier), 0, 0),
+            seen: Vec::new(),
+        }
     }
 
     fn write(&self, bytes: &[u8]) {
-        OpenOptions::new().append(true).open(&self.path).unwrap().write_all(bytes).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(&self.path)
+            .unwrap()
+            .write_all(bytes)
+            .unwrap();
     }
 
     fn read(&mut self, quantum: usize, line_bytes_max: usize, ended: bool) -> Progress {
@@ -36,7 +45,11 @@ impl Bench {
         self.tail.measure().unwrap();
         loop {
             let seen = &mut self.seen;
-            let limits = Limits { quantum, line_bytes_max, ended };
+            let limits = Limits {
+                quantum,
+                line_bytes_max,
+                ended,
+            };
             let progress = self
                 .tail
                 .advance(&mut buffer, &limits, |at, part| {
@@ -70,7 +83,12 @@ fn a_file_that_was_cut_and_grew_past_the_offset_is_noticed() {
     let mut bench = Bench::new();
     bench.write(b"first\nsecond\n");
     bench.read(1024, 1024, false);
-    OpenOptions::new().write(true).open(&bench.path).unwrap().set_len(0).unwrap();
+    OpenOptions::new()
+        .write(true)
+        .open(&bench.path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
     assert_eq!(bench.read(1024, 1024, false), Progress::Replaced);
     bench.write(b"other text that is longer than before\n");
     assert_eq!(bench.read(1024, 1024, false), Progress::Replaced);
@@ -101,11 +119,20 @@ fn holes_are_passed_once_something_follows_them() {
     assert!(before < 5000, "the end of a hole may still be filled in");
     bench.write(b"text\n");
     bench.read(1024, 4096, false);
-    assert_eq!(bench.seen.last(), Some(&Seen::Line(5000, 5005, b"text".to_vec())));
+    assert_eq!(
+        bench.seen.last(),
+        Some(&Seen::Line(5000, 5005, b"text".to_vec()))
+    );
     let holes: u64 = bench
         .seen
         .iter()
-        .map(|seen| if let Seen::Hole(from, to) = seen { to - from } else { 0 })
+        .map(|seen| {
+            if let Seen::Hole(from, to) = seen {
+                to - from
+            } else {
+                0
+            }
+        })
         .sum();
     assert_eq!(holes, 5000);
 }
@@ -129,8 +156,16 @@ fn an_archive_gives_the_same_text_and_its_size() {
     assert_eq!(got, text[10..1010]);
     let mut tail = Tail::new(Some(carrier), 0, 0);
     let mut lines = 0;
-    let limits = Limits { quantum: 8192, line_bytes_max: 1024, ended: true };
-    while tail.advance(&mut Vec::new(), &limits, |_, _| lines += 1).unwrap() == Progress::More {}
+    let limits = Limits {
+        quantum: 8192,
+        line_bytes_max: 1024,
+        ended: true,
+    };
+    while tail
+        .advance(&mut Vec::new(), &limits, |_, _| lines += 1)
+        .unwrap()
+        == Progress::More
+    {}
     assert_eq!(lines, 20_000);
 }
 

@@ -1,0 +1,274 @@
+//! Reading: the streams that have something take turns by bytes, oldest text first.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::stream::{Hands, Look, Stream};
+use crate::parse::Flush;
+
+/// How much one stream may read before the next one has its turn, in bytes (deficit round robin).
+const QUANTUM_BYTES: usize = 256 * 1024;
+/// How long a turn may read before events and receipts are seen to.
+const TURN_TIME: Duration = Duration::from_millis(50);
+/// After this many looks in a row that found something, a directory's events are turned off.
+const LOOKS_UNTIL_PARKED: u32 = 20;
+
+// === impl Engine ===
+
+impl Engine {
+    /// Reads what the listed streams have, in turns, until nothing is left, the sink is full or time is up.
+    pub(super) fn read(&mut self) {
+        let begin = self.clock.elapsed();
+        let mut ready = self.hot.clone();
+        let mut found = Vec::new();
+        self.more = false;
+        while !ready.is_empty() {
+            let mut again = Vec::new();
+            for index in ready {
+                if !self.has_room() || self.stopping {
+                    self.more |= !self.stopping;
+                    again.clear();
+                    break;
+                }
+                match self.read_stream(index) {
+                    Some(true) => {
+                        again.push(index);
+                        found.push(index);
+                    }
+                    Some(false) | None => {}
+                }
+                if self.sink.open_bytes() >= self.sink.batch_bytes() {
+                    self.submit();
+                }
+            }
+            ready = again;
+            if self.clock.elapsed().saturating_sub(begin) >= TURN_TIME {
+                self.more |= !ready.is_empty();
+                break;
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        self.cool(&found);
+    }
+
+    /// Lets streams that were quiet for a while wait for events again, and parks those that never are.
+    fn cool(&mut self, found: &[usize]) {
+        let now = self.clock.elapsed();
+        let mut quiet = Vec::new();
+        let mut busy = Vec::new();
+        for index in self.hot.clone() {
+            let grew = found.binary_search(&index).is_ok();
+            let Some(stream) = self.stream_mut(index) else {
+                continue;
+            };
+            if grew {
+                stream.hot_until = now + Duration::from_secs(2);
+                stream.busy_looks += 1;
+                if stream.busy_looks >= LOOKS_UNTIL_PARKED && !stream.parked {
+                    stream.parked = true;
+                    busy.push(index);
+                }
+                continue;
+            }
+            stream.busy_looks = 0;
+            let waits = stream.assembler.pending_from().is_some()
+                || stream.files.iter().any(|file| {
+                    (file.unread() > 0 && file.trouble.is_none()) || file.places.is_empty()
+                });
+            if now >= stream.hot_until && !waits {
+                quiet.push(index);
+            }
+        }
+        for index in busy {
+            self.park(index, true);
+        }
+        for index in quiet {
+            if let Some(stream) = self.stream_mut(index) {
+                stream.listed = false;
+                if std::mem::take(&mut stream.parked) {
+                    self.park(index, false);
+                }
+            }
+        }
+        let streams = &self.streams;
+        self.hot.retain(|index| {
+            streams
+                .get(*index)
+                .and_then(Option::as_ref)
+                .is_some_and(|stream| stream.listed)
+        });
+    }
+
+    fn park(&mut self, index: usize, hot: bool) {
+        let dirs: Vec<_> = self
+            .directories
+            .iter()
+            .filter(|(_, names)| names.values().any(|stream| *stream == index))
+            .map(|(dir, _)| *dir)
+            .collect();
+        for dir in dirs {
+            // A directory with several streams is parked only while all of them are busy.
+            let others_quiet = self.directories.get(&dir).is_some_and(|names| {
+                names.values().any(|other| {
+                    self.streams
+                        .get(*other)
+                        .and_then(Option::as_ref)
+                        .is_some_and(|stream| !stream.parked)
+                })
+            });
+            if hot && others_quiet {
+                continue;
+            }
+            let now = self.clock.instant();
+            if let Some(listing) = self.discovery.park(dir, hot, now) {
+                self.meet(listing);
+                self.heat(index);
+            }
+        }
+    }
+
+    /// Gives one stream its turn. `Some(true)`: it read something; `None`: it has ended.
+    fn read_stream(&mut self, index: usize) -> Option<bool> {
+        let now = self.clock.elapsed();
+        let wall = self.clock.wall();
+        let draining = self.draining;
+        self.identify_waiting(index);
+        let was_touched = self.stream_mut(index)?.touched;
+        let mut replaced = None;
+        let mut read_some = false;
+        {
+            let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
+                return None;
+            };
+            if stream.is_limited(now) {
+                return Some(false);
+            }
+            let mut hands = Hands {
+                sink: &mut *self.sink,
+                buffer: &mut self.buffer,
+                scratch: &mut self.scratch,
+                settings: &self.config.parse,
+                now: wall,
+                quantum: QUANTUM_BYTES,
+                draining,
+            };
+            let mut at = 0;
+            while at < stream.files.len() {
+                match look_at(stream, at, now, &mut hands) {
+                    Look::More => {
+                        read_some = true;
+                        break;
+                    }
+                    Look::Replaced => {
+                        replaced = Some(at);
+                        break;
+                    }
+                    Look::End | Look::Failed => {}
+                }
+                end_restart(stream, at, &mut hands);
+                at += 1;
+            }
+        }
+        let stream = self.stream_mut(index)?;
+        if stream.touched && !was_touched {
+            self.touched.push(index);
+            self.batch_since.get_or_insert(now);
+        }
+        if let Some(at) = replaced {
+            self.replace(index, at);
+            return Some(true);
+        }
+        Some(read_some)
+    }
+}
+
+/// Looks for growth of one text and reads some of it.
+fn look_at(stream: &mut Stream, at: usize, now: Duration, hands: &mut Hands<'_>) -> Look {
+    let ended = is_ended(stream, at, now, hands.draining);
+    let Some(file) = stream.files.get_mut(at) else {
+        return Look::End;
+    };
+    if file.identity.is_none() || !file.saved || file.tail.carrier.is_none() {
+        return Look::End;
+    }
+    match file.tail.measure() {
+        Ok(grown) if grown > 0 => {
+            file.grown_at = now;
+            file.closed_at = None;
+            stream.ledger.seen += grown;
+        }
+        Ok(_) => {}
+        Err(error) => {
+            file.trouble = Some(error.to_string());
+            return Look::Failed;
+        }
+    }
+    let look = stream.read(at, ended, hands);
+    if look == Look::End
+        && let Some(file) = stream.files.get_mut(at)
+    {
+        match file.tail.settle() {
+            Ok(excess) => stream.ledger.seen -= excess,
+            Err(error) => tracing::debug!(%error, "cannot tell the archive's true size"),
+        }
+    }
+    // A read can find more than the look before it knew of.
+    if let Some(file) = stream.files.get_mut(at) {
+        stream.ledger.seen += file.tail.take_outgrown();
+    }
+    look
+}
+
+/// Whether the writer of a text is done, so that what follows its last newline is a line.
+fn is_ended(stream: &Stream, at: usize, now: Duration, draining: bool) -> bool {
+    const QUIET: Duration = Duration::from_secs(1);
+    const QUIET_AFTER_CLOSE: Duration = Duration::from_secs(5);
+    let Some(file) = stream.files.get(at) else {
+        return false;
+    };
+    let quiet = now.saturating_sub(file.grown_at);
+    let followed = stream
+        .files
+        .get(at + 1..)
+        .is_some_and(|newer| newer.iter().any(|newer| newer.identity.is_some()));
+    draining
+        || (file.is_set_aside() && quiet >= QUIET && (followed || file.places.is_empty()))
+        || is_of_earlier_restart(stream, at)
+        || (file
+            .closed_at
+            .is_some_and(|closed| now.saturating_sub(closed) >= QUIET_AFTER_CLOSE)
+            && file.source.format != record::origin::Format::Text)
+}
+
+/// Whether the container was started again since it wrote this text.
+fn is_of_earlier_restart(stream: &Stream, at: usize) -> bool {
+    let Some(file) = stream.files.get(at) else {
+        return false;
+    };
+    stream
+        .files
+        .iter()
+        .any(|other| other.source.link.restart > file.source.link.restart)
+}
+
+/// Gives out what a container left unfinished when it is known to have ended with this text.
+fn end_restart(stream: &mut Stream, at: usize, hands: &mut Hands<'_>) {
+    let Some(pending) = stream.assembler.pending_from() else {
+        return;
+    };
+    let Some(file) = stream.files.get(at) else {
+        return;
+    };
+    let restart = file.source.link.restart;
+    let next = stream
+        .files
+        .get(at + 1)
+        .filter(|next| next.source.link.restart != restart);
+    let began_here = file
+        .started()
+        .is_some_and(|started| pending.started <= started);
+    if next.is_some() && began_here && file.unread() == 0 {
+        stream.flush(Flush::ContainerEnded, hands);
+    }
+}

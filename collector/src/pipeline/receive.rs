@@ -1,0 +1,151 @@
+//! Handing over, receipts and positions: what is out, what is received, what is durable.
+
+use super::engine::Engine;
+use crate::ship::{BatchId, Receipt};
+
+// === impl Engine ===
+
+impl Engine {
+    /// Hands the open batch over if it has waited long enough.
+    pub(super) fn submit_due(&mut self) {
+        let Some(since) = self.batch_since else {
+            return;
+        };
+        if self.clock.elapsed().saturating_sub(since) >= self.config.batch_delay {
+            self.submit();
+        }
+    }
+
+    /// Hands the open batch over, with a note of how far each text is out with it.
+    pub(super) fn submit(&mut self) {
+        let batch = self.batch;
+        self.batch = BatchId(batch.0 + 1);
+        self.batch_since = None;
+        let mut parts = Vec::new();
+        for index in std::mem::take(&mut self.touched) {
+            let Some(stream) = self.stream_mut(index) else {
+                continue;
+            };
+            stream.touched = false;
+            let pending = stream.assembler.pending_from();
+            for file in &mut stream.files {
+                if file.sent_with(batch, pending) {
+                    parts.push((index, file.number));
+                }
+            }
+        }
+        let is_empty = self.sink.open_bytes() == 0;
+        self.batches.insert(batch, parts);
+        if is_empty {
+            // Only known or filtered lines: nobody else has to say anything about them.
+            self.take(&Receipt {
+                batch,
+                dead_lettered: Vec::new(),
+            });
+        } else {
+            self.sink.submit(batch);
+        }
+    }
+
+    /// Takes the receipts that have come.
+    pub(super) fn receive(&mut self) {
+        let mut receipts = Vec::new();
+        self.sink.receipts(&mut receipts);
+        for receipt in &receipts {
+            self.take(receipt);
+        }
+    }
+
+    fn take(&mut self, receipt: &Receipt) {
+        for (index, number) in self.batches.remove(&receipt.batch).unwrap_or_default() {
+            let dead: u64 = receipt
+                .dead_lettered
+                .iter()
+                .filter(|(file, _)| *file == number)
+                .map(|(_, bytes)| bytes)
+                .sum();
+            let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
+                continue;
+            };
+            let mut ledger = stream.ledger;
+            if let Some(file) = stream.files.iter_mut().find(|file| file.number == number) {
+                file.received(receipt.batch, dead, &mut ledger);
+                if std::mem::take(&mut file.dirty) {
+                    self.dirty.insert((index, number));
+                }
+            }
+            stream.ledger = ledger;
+            stream.waiting_since = (stream.unreceived() > 0).then_some(stream.last_time);
+        }
+    }
+
+    /// Makes positions durable when it is time, or at once where an identity must be known before its text is sent.
+    pub(super) fn commit_due(&mut self) {
+        let now = self.clock.elapsed();
+        if now < self.retry_commit_at {
+            return;
+        }
+        let due = now.saturating_sub(self.committed_at) >= self.config.checkpoint_interval;
+        let waiting = !self.dirty.is_empty() || !self.forgotten.is_empty();
+        if self.urgent || (due && waiting) {
+            self.commit();
+        }
+    }
+
+    /// Makes positions durable. On an error everything stays as it is and is tried again.
+    pub(super) fn commit(&mut self) -> bool {
+        const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+        let now = self.clock.elapsed();
+        let mut changed = Vec::new();
+        for (index, number) in &self.dirty {
+            let stream = self.streams.get(*index).and_then(Option::as_ref);
+            let file =
+                stream.and_then(|stream| stream.files.iter().find(|file| file.number == *number));
+            if let Some(state) = file.and_then(super::followed::Followed::state) {
+                changed.push((*number, state));
+            }
+        }
+        let states = changed.iter().map(|(number, state)| (*number, state));
+        if let Err(error) = self.checkpoint.commit(states, &self.forgotten) {
+            let text = describe(&error);
+            if self.checkpoint_trouble.as_ref() != Some(&text) {
+                tracing::error!(
+                    error = %text,
+                    "cannot write positions: a restart now would read again from the last ones, trying again"
+                );
+            }
+            self.checkpoint_trouble = Some(text);
+            self.retry_commit_at = now + RETRY;
+            return false;
+        }
+        if self.checkpoint_trouble.take().is_some() {
+            tracing::info!("positions can be written again");
+        }
+        self.committed_at = now;
+        self.forgotten.clear();
+        self.urgent = false;
+        for (index, number) in std::mem::take(&mut self.dirty) {
+            if let Some(file) = self.file_mut(index, number) {
+                // Something of it may wait for this.
+                let first = !std::mem::replace(&mut file.saved, true);
+                if first {
+                    self.heat(index);
+                    self.more = true;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// An error with the chain of its causes.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,473 @@
+//! One container's log: the chain of its texts, what is pending between them, and its books.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use record::origin::Format;
+use record::position::Marker;
+use record::{Entry, Fingerprint, Level, Origin, OutputStream, Record, Source, Tags, Timestamp};
+
+use super::followed::{Followed, Place};
+use crate::ledger::{AbandonReason, Ledger};
+use crate::parse::{Assembler, Emitted, Flush, RawLine, Scratch, Settings, Span};
+use crate::ship::Sink;
+use crate::tail::{Carrier, Extent, Limits, Part, Progress, same_text};
+
+/// One stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Whose log it is.
+    pub(super) origin: Arc<Origin>,
+    /// Its texts, oldest first; those without an identity yet come last.
+    pub(super) files: Vec<Followed>,
+    /// Lines that wait for their end.
+    pub(super) assembler: Assembler,
+    /// Its counters.
+    pub(super) ledger: Ledger,
+    /// The time of the record that was emitted last.
+    pub(super) last_time: Timestamp,
+    /// The time of the oldest record that may not be received yet, while any is not.
+    pub(super) waiting_since: Option<Timestamp>,
+    /// Bytes it may still be read under its rate limit.
+    pub(super) allowance: Option<Allowance>,
+    /// Until when it is looked at without waiting for events.
+    pub(super) hot_until: Duration,
+    /// How many looks in a row found something new.
+    pub(super) busy_looks: u32,
+    /// Whether its directory's events of growth are turned off because it grows all the time.
+    pub(super) parked: bool,
+    /// Whether it is in the list of streams to look at.
+    pub(super) listed: bool,
+    /// Whether something of it went into the open batch.
+    pub(super) touched: bool,
+    /// How fast it grows and is received.
+    pub(super) pace: Pace,
+}
+
+/// A token bucket for one stream's reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    pub(super) bytes_per_second: u64,
+    pub(super) left: i64,
+    pub(super) filled_at: Duration,
+}
+
+/// What was written and received per second, smoothed over about ten seconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    pub(super) written_per_second: f64,
+    pub(super) received_per_second: f64,
+    measured_at: Duration,
+    written: u64,
+    received: u64,
+}
+
+/// What reading needs from the loop.
+pub(super) struct Hands<'a> {
+    pub(super) sink: &'a mut dyn Sink,
+    pub(super) buffer: &'a mut Vec<u8>,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) settings: &'a Settings,
+    pub(super) now: Timestamp,
+    pub(super) quantum: usize,
+    pub(super) draining: bool,
+}
+
+/// What one look at one text found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Something was read, and there may be more.
+    More,
+    /// It is read to its present end.
+    End,
+    /// Its bytes are not those that were read before.
+    Replaced,
+    /// It can't be read.
+    Failed,
+}
+
+// === impl Stream ===
+
+impl Stream {
+    /// A stream without files.
+    pub(super) fn new(origin: Arc<Origin>, rate_limit: Option<u64>) -> Self {
+        Self {
+            origin,
+            files: Vec::new(),
+            assembler: Assembler::new(),
+            ledger: Ledger::default(),
+            last_time: Timestamp(0),
+            waiting_since: None,
+            allowance: rate_limit.map(|bytes_per_second| Allowance {
+                bytes_per_second,
+                left: bytes_per_second as i64,
+                filled_at: Duration::ZERO,
+            }),
+            hot_until: Duration::ZERO,
+            busy_looks: 0,
+            parked: false,
+            listed: false,
+            touched: false,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Bytes on disk that are not read.
+    pub(super) fn unread(&self) -> u64 {
+        self.files.iter().map(Followed::unread).sum()
+    }
+
+    /// Bytes read that are not received.
+    pub(super) fn unreceived(&self) -> u64 {
+        self.files.iter().map(Followed::unreceived).sum()
+    }
+
+    /// Reads some of one text, parses it and hands it to the sink.
+    pub(super) fn read(&mut self, index: usize, ended: bool, hands: &mut Hands<'_>) -> Look {
+        let Some(file) = self.files.get_mut(index) else {
+            return Look::End;
+        };
+        let Some(started) = file.started() else {
+            return Look::End;
+        };
+        let mut tail = std::mem::take(&mut file.tail);
+        let (format, before) = (file.source.format, tail.read());
+        let limits = Limits {
+            quantum: hands.quantum,
+            line_bytes_max: hands.settings.frame_bytes_max(),
+            ended,
+        };
+        let mut filtered = 0;
+        let mut out = Outlet {
+            files: &mut self.files,
+            sink: hands.sink,
+            ledger: &mut self.ledger,
+            last_time: &mut self.last_time,
+            waiting_since: &mut self.waiting_since,
+        };
+        let (assembler, scratch, settings, now) = (
+            &mut self.assembler,
+            &mut *hands.scratch,
+            hands.settings,
+            hands.now,
+        );
+        let outcome = tail.advance(hands.buffer, &limits, |at: Extent, part| {
+            let span = Span {
+                started,
+                offset: at.offset,
+                end: at.end,
+            };
+            let mut emit = |emitted: Emitted<'_>| out.emit(&emitted);
+            let line = |bytes| RawLine {
+                format,
+                at: span,
+                seen: now,
+                bytes,
+            };
+            match part {
+                Part::Line(raw) => assembler.line(settings, scratch, &line(raw), &mut emit),
+                Part::Piece(raw) => assembler.piece(settings, scratch, &line(raw), &mut emit),
+                Part::Hole => filtered += at.end - at.offset,
+            }
+        });
+        let read = tail.read() - before;
+        self.ledger.read += read;
+        let Some(file) = self.files.get_mut(index) else {
+            return Look::End;
+        };
+        file.tail = tail;
+        file.filter(filtered);
+        if read > 0 {
+            self.touched = true;
+            if let Some(allowance) = &mut self.allowance {
+                allowance.left -= read as i64;
+            }
+            if file
+                .known
+                .last()
+                .is_some_and(|(offset, _)| *offset < file.tail.read())
+            {
+                file.known = Vec::new();
+            }
+        }
+        match outcome {
+            Ok(Progress::More) => Look::More,
+            Ok(Progress::End) => Look::End,
+            Ok(Progress::Replaced) => Look::Replaced,
+            Err(error) => {
+                let text = error.to_string();
+                if file.trouble.as_ref() != Some(&text) {
+                    tracing::warn!(path = %file.source.path.display(), %error, "cannot read log file");
+                }
+                file.trouble = Some(text);
+                Look::Failed
+            }
+        }
+    }
+
+    /// Gives out what is pending.
+    pub(super) fn flush(&mut self, why: Flush, hands: &mut Hands<'_>) {
+        if self.assembler.pending_from().is_none() {
+            return;
+        }
+        let mut out = Outlet {
+            files: &mut self.files,
+            sink: hands.sink,
+            ledger: &mut self.ledger,
+            last_time: &mut self.last_time,
+            waiting_since: &mut self.waiting_since,
+        };
+        let mut emit = |emitted: Emitted<'_>| out.emit(&emitted);
+        self.assembler
+            .flush(hands.settings, hands.scratch, why, &mut emit);
+        self.touched = true;
+    }
+
+    /// Gives up what is left of a text and leaves a gap record in its place. Says how many bytes were lost.
+    pub(super) fn abandon(
+        &mut self,
+        index: usize,
+        reason: AbandonReason,
+        hands: &mut Hands<'_>,
+    ) -> u64 {
+        self.flush(Flush::ContainerEnded, hands);
+        let Some(file) = self.files.get_mut(index) else {
+            return 0;
+        };
+        let offset = file.tail.read();
+        // What an earlier process saw beyond what this one could see is lost as well.
+        self.ledger.seen += file.tail.grow_to(file.size_before);
+        let lost = file.give_up();
+        if lost == 0 {
+            return 0;
+        }
+        self.touched = true;
+        let Some(identity) = &file.identity else {
+            return lost;
+        };
+        let time = if self.last_time.0 == 0 {
+            hands.now
+        } else {
+            self.last_time
+        };
+        let message = format!(
+            "{lost} bytes of this log are missing here: {}",
+            reason.as_str()
+        );
+        let entry = Entry {
+            time,
+            output: OutputStream::None,
+            level: Level::Unknown,
+            message: &message,
+            offset,
+            end: offset + lost,
+            end_started: identity.file.started,
+            part: 0,
+            tags: Tags::GAP,
+            app: None,
+            error: Some(reason.as_str()),
+        };
+        hands.sink.push(
+            file.number,
+            &Record {
+                file: &identity.file,
+                entry,
+            },
+        );
+        tracing::error!(
+            stream = %self.origin.stream, path = %file.source.path.display(), bytes = lost,
+            reason = reason.as_str(), "lines are lost"
+        );
+        lost
+    }
+
+    /// Finds the text that an open file carries among those that are known here.
+    pub(super) fn recognise(
+        &mut self,
+        place: &Place,
+        carrier: &mut Carrier,
+        fingerprint: Fingerprint,
+    ) -> Option<usize> {
+        let alike = |file: &Followed| {
+            let known = file
+                .identity
+                .as_ref()
+                .and_then(|identity| identity.fingerprint);
+            let same_inode = (file.device, file.inode) == (place.device, place.inode);
+            !file.replaced
+                && (known == Some(fingerprint)
+                    || (same_inode && known.is_none() && file.identity.is_some()))
+        };
+        let mut proposals: Vec<usize> = (0..self.files.len())
+            .filter(|index| self.files.get(*index).is_some_and(alike))
+            .collect();
+        proposals.sort_by_key(|index| {
+            self.files
+                .get(*index)
+                .is_none_or(|file| (file.device, file.inode) != (place.device, place.inode))
+        });
+        proposals.into_iter().find(|index| {
+            self.files
+                .get_mut(*index)
+                .is_some_and(|file| carries(file, place, carrier))
+        })
+    }
+
+    /// The least start that a text may have that follows all others which come before it in the chain.
+    pub(super) fn earliest_start(&self, source: &Source) -> i64 {
+        self.files
+            .iter()
+            .filter(|file| file.places.is_empty() || file.source.link < source.link)
+            .filter_map(Followed::started)
+            .max()
+            .map_or(i64::MIN, |started| started.saturating_add(1))
+    }
+
+    /// The generation of a text that begins with this line and is none of those that are known.
+    pub(super) fn next_generation(&self, fingerprint: Fingerprint) -> u32 {
+        self.files
+            .iter()
+            .filter_map(|file| file.identity.as_ref())
+            .filter(|identity| identity.fingerprint == Some(fingerprint))
+            .map(|identity| identity.generation + 1)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Puts the texts into the order of their starts; those without one are the newest.
+    pub(super) fn sort(&mut self) {
+        self.files.sort_by_key(|file| {
+            (
+                file.started().is_none(),
+                file.started(),
+                file.source.link.clone(),
+            )
+        });
+    }
+
+    /// Whether the rate limit holds it back, after giving it what time has brought.
+    pub(super) fn is_limited(&mut self, now: Duration) -> bool {
+        let Some(allowance) = &mut self.allowance else {
+            return false;
+        };
+        let passed = now.saturating_sub(allowance.filled_at).as_secs_f64();
+        let most = allowance.bytes_per_second as i64;
+        let brought = (passed * allowance.bytes_per_second as f64) as i64;
+        if brought > 0 {
+            allowance.left = allowance.left.saturating_add(brought).min(most);
+            allowance.filled_at = now;
+        }
+        allowance.left <= 0
+    }
+}
+
+/// Whether an open file carries the text of `file`.
+fn carries(file: &mut Followed, place: &Place, carrier: &mut Carrier) -> bool {
+    let compressed_from = |path: &std::path::Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".gz");
+        place.source.path.as_os_str() == name
+    };
+    if place.source.link.gzip
+        && (compressed_from(&file.source.path)
+            || file
+                .places
+                .iter()
+                .any(|known| compressed_from(&known.source.path)))
+    {
+        return true;
+    }
+    if let Some(own) = &mut file.tail.carrier {
+        return same_text(own, carrier).unwrap_or(false);
+    }
+    let timed = file.source.format != Format::Text;
+    if place.source.link.gzip && timed {
+        // The first line has the time to the nanosecond; comparing more would inflate every archive at each start.
+        return true;
+    }
+    match file.marker {
+        Some((offset, marker)) => marker_at(carrier, offset) == Some(marker),
+        None => {
+            timed
+                || file.acknowledged == 0
+                || (file.device, file.inode) == (place.device, place.inode)
+        }
+    }
+}
+
+/// The marker of the bytes before an offset; `None` when the text does not go so far.
+fn marker_at(carrier: &mut Carrier, offset: u64) -> Option<Marker> {
+    let length = offset.min(record::position::MARKER_BYTES as u64);
+    let mut bytes = vec![0; length as usize];
+    let filled = carrier.read_at(offset - length, &mut bytes).ok()?;
+    (filled == bytes.len()).then(|| Marker::of(&bytes))
+}
+
+/// Where finished entries go.
+struct Outlet<'a> {
+    files: &'a mut Vec<Followed>,
+    sink: &'a mut dyn Sink,
+    ledger: &'a mut Ledger,
+    last_time: &'a mut Timestamp,
+    waiting_since: &'a mut Option<Timestamp>,
+}
+
+// === impl Outlet ===
+
+impl Outlet<'_> {
+    fn emit(&mut self, emitted: &Emitted<'_>) {
+        let entry = emitted.entry;
+        // The newest text is the usual one.
+        let file = self
+            .files
+            .iter()
+            .rev()
+            .find(|file| file.started() == Some(emitted.started));
+        let Some((file, identity)) = file.and_then(|file| Some((file, file.identity.as_ref()?)))
+        else {
+            tracing::error!(
+                started = emitted.started,
+                "bug: a record of a file that is not followed"
+            );
+            return;
+        };
+        *self.last_time = entry.time;
+        if !file.known.is_empty() && file.known.binary_search(&(entry.offset, entry.end)).is_ok() {
+            self.ledger.known_lines += 1;
+            return;
+        }
+        self.waiting_since.get_or_insert(entry.time);
+        self.ledger.lines += 1;
+        self.sink.push(
+            file.number,
+            &Record {
+                file: &identity.file,
+                entry,
+            },
+        );
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// Takes the counters of now; the older a change, the less it weighs.
+    pub(super) fn measure(&mut self, now: Duration, written: u64, received: u64) {
+        const MEMORY_SECONDS: f64 = 10.0;
+        let passed = now.saturating_sub(self.measured_at).as_secs_f64();
+        if passed < 0.2 {
+            return;
+        }
+        let weight = (passed / MEMORY_SECONDS).min(1.0);
+        let rate = |old: f64, change: u64| old + weight * (change as f64 / passed - old);
+        self.written_per_second = rate(
+            self.written_per_second,
+            written.saturating_sub(self.written),
+        );
+        self.received_per_second = rate(
+            self.received_per_second,
+            received.saturating_sub(self.received),
+        );
+        (self.measured_at, self.written, self.received) = (now, written, received);
+    }
+}
