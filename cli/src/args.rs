@@ -7,7 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Every container's log on this node: found, kept, searchable.
 #[derive(Debug, Parser)]
-#[command(name = "nodetap", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "nodetap",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What all subcommands share.
     #[command(flatten)]

@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use collector::discover::RawRule;
+
 mod suggest;
 
 pub mod units;
@@ -23,7 +25,7 @@ pub mod keys;
 pub mod manual;
 
 pub use problem::{Problem, Problems};
-pub use raw::{Multiline, RawConfig, Rule, Start};
+pub use raw::{Multiline, RawConfig, Start};
 
 use document::{Member, Value};
 use keys::{KEYS, SECTIONS};
@@ -75,9 +77,9 @@ pub struct Config {
     /// Bytes per second and container, at most.
     pub rate_limit: Option<u64>,
     /// What is taken; everything when empty.
-    pub include: Vec<Rule>,
+    pub include: Vec<RawRule>,
     /// What is not taken.
-    pub exclude: Vec<Rule>,
+    pub exclude: Vec<RawRule>,
     /// Further Docker data roots, as globs below the root.
     pub docker_roots: Vec<String>,
     /// Whether files in volumes are taken.

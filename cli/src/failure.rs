@@ -34,7 +34,11 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(is_broken_pipe) {
         return ExitCode::SUCCESS;
     }
-    let code = if error.downcast_ref::<WrongUse>().is_some() { 2 } else { 1 };
+    let code = if error.downcast_ref::<WrongUse>().is_some() {
+        2
+    } else {
+        1
+    };
     // Nothing is left to do when even stderr is gone.
     drop(writeln!(io::stderr(), "nodetap: {}", chain(error)));
     ExitCode::from(code)
@@ -42,11 +46,17 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 /// Every cause, each once: `open store: permission denied`.
 fn chain(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    error
+        .chain()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    cause
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
@@ -55,11 +65,22 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        let pipe = anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("write lines");
-        assert_eq!(format!("{:?}", report(&pipe)), format!("{:?}", ExitCode::SUCCESS));
-        let full = anyhow::Error::new(io::Error::from(io::ErrorKind::StorageFull)).context("write lines");
-        assert_eq!(format!("{:?}", report(&full)), format!("{:?}", ExitCode::from(1)));
+        let pipe =
+            anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("write lines");
+        assert_eq!(
+            format!("{:?}", report(&pipe)),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
+        let full =
+            anyhow::Error::new(io::Error::from(io::ErrorKind::StorageFull)).context("write lines");
+        assert_eq!(
+            format!("{:?}", report(&full)),
+            format!("{:?}", ExitCode::from(1))
+        );
         let wrong = anyhow::Error::new(WrongUse::new("no such level"));
-        assert_eq!(format!("{:?}", report(&wrong)), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(
+            format!("{:?}", report(&wrong)),
+            format!("{:?}", ExitCode::from(2))
+        );
     }
 }

@@ -10,33 +10,61 @@ pub mod config;
 
 pub mod args;
 
-mod place;
-
 mod failure;
 
+mod place;
+
+mod settings;
+
+mod ask;
+
+mod table;
+
+mod up;
+
+mod sources;
+
+mod logs;
+
+mod explain;
+
+mod check;
+
 pub use failure::WrongUse;
+
+use args::Command;
+use place::Place;
 
 /// Runs what the command line asks for. Exits with 0 when done, 1 when it failed, 2 on wrong use.
 pub fn run() -> ExitCode {
     let cli = args::Cli::parse();
     start_log();
-    match dispatch(cli) {
-        Ok(code) => code,
-        Err(error) => failure::report(&error),
-    }
+    dispatch(&cli).unwrap_or_else(|error| failure::report(&error))
 }
 
-fn dispatch(cli: args::Cli) -> anyhow::Result<ExitCode> {
-    let place = place::Place::of(&cli.common)?;
-    match cli.command {
-        args::Command::Check(args) => todo!(),
-        _ => todo!(),
+fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
+    let place = Place::of(&cli.common)?;
+    match &cli.command {
+        Command::Up(args) => up::run(&place, args),
+        Command::Sources(args) => sources::run(&place, *args),
+        Command::Logs(args) => logs::run(&place, args),
+        Command::Explain(args) => explain::run(&place, args),
+        Command::Check(_) => check::run(&place),
     }
 }
 
 /// Our own log goes to stderr, so that stdout has results only. `NODETAP_LOG` sets what is said (default `info`).
 fn start_log() {
     let filter = EnvFilter::try_from_env("NODETAP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
+    let colour = std::io::stderr().is_terminal() && wants_colour();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| up::progress::LogWriter)
+        .with_ansi(colour)
+        .init();
+}
+
+/// Colours unless `NO_COLOR` is set and not empty (no-color.org).
+fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -34,7 +34,11 @@ impl Place {
             )
             .context("no state directory: give --state, or set HOME")?,
         };
-        Ok(Self { config, root: common.root.clone(), state })
+        Ok(Self {
+            config,
+            root: common.root.clone(),
+            state,
+        })
     }
 
     /// Where the embedded store is.
@@ -54,7 +58,9 @@ fn default_state(root: bool, xdg: Option<PathBuf>, home: Option<PathBuf>) -> Opt
         return Some(PathBuf::from("/var/lib/nodetap"));
     }
     let absolute = |path: &PathBuf| Path::is_absolute(path);
-    let base = xdg.filter(absolute).or_else(|| Some(home.filter(absolute)?.join(".local/state")))?;
+    let base = xdg
+        .filter(absolute)
+        .or_else(|| Some(home.filter(absolute)?.join(".local/state")))?;
     Some(base.join("nodetap"))
 }
 
@@ -65,10 +71,22 @@ mod tests {
     #[test]
     fn the_state_of_root_and_of_others() {
         let path = |text: &str| Some(PathBuf::from(text));
-        assert_eq!(default_state(true, path("/x"), path("/h")), path("/var/lib/nodetap"));
-        assert_eq!(default_state(false, path("/x"), path("/h")), path("/x/nodetap"));
-        assert_eq!(default_state(false, path("relative"), path("/h")), path("/h/.local/state/nodetap"));
-        assert_eq!(default_state(false, None, path("/h")), path("/h/.local/state/nodetap"));
+        assert_eq!(
+            default_state(true, path("/x"), path("/h")),
+            path("/var/lib/nodetap")
+        );
+        assert_eq!(
+            default_state(false, path("/x"), path("/h")),
+            path("/x/nodetap")
+        );
+        assert_eq!(
+            default_state(false, path("relative"), path("/h")),
+            path("/h/.local/state/nodetap")
+        );
+        assert_eq!(
+            default_state(false, None, path("/h")),
+            path("/h/.local/state/nodetap")
+        );
         assert_eq!(default_state(false, None, None), None);
     }
 }

@@ -161,8 +161,9 @@ pub const KEYS: &[Key] = &[
         path: "collect.include",
         default: "[]",
         effect: "Takes only what matches one of these rules, each a section of globs by `namespace`, `pod`, `container`, \
-                 `labels` and `path`, all of which must match.",
-        edges: "Empty takes everything. Decided before a file is opened.",
+                 `label` (`name=value`) and `path`, all of which must match.",
+        edges: "Empty takes everything. Decided before a file is opened. Labels are those of Docker's containers; a pod's are \
+                not known when its file appears, so a rule with `label` never matches one.",
         who: "Who wants the logs of a few namespaces only.",
         set: |raw, node| values::rules(node).map(|value| raw.collect.include = Some(value)),
     },

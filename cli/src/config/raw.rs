@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use globset::GlobMatcher;
+use collector::discover::RawRule;
 
 /// The configuration as it was written.
 #[derive(Clone, Debug, Default)]
@@ -42,9 +42,9 @@ pub struct RawCollect {
     /// `collect.rate_limit` in bytes per second; `Some(None)` is `none`.
     pub rate_limit: Option<Option<u64>>,
     /// `collect.include`
-    pub include: Option<Vec<Rule>>,
+    pub include: Option<Vec<RawRule>>,
     /// `collect.exclude`
-    pub exclude: Option<Vec<Rule>>,
+    pub exclude: Option<Vec<RawRule>>,
 }
 
 /// `discover`: where files are looked for.
@@ -110,19 +110,4 @@ pub enum Multiline {
     Node,
     /// .NET.
     Dotnet,
-}
-
-/// One item of `collect.include` or `collect.exclude`: matches when all of its globs do.
-#[derive(Clone, Debug, Default)]
-pub struct Rule {
-    /// The Kubernetes namespace.
-    pub namespace: Option<GlobMatcher>,
-    /// The pod's name.
-    pub pod: Option<GlobMatcher>,
-    /// The container's name.
-    pub container: Option<GlobMatcher>,
-    /// Labels of the pod or the container, each with a glob of its value.
-    pub labels: Vec<(String, GlobMatcher)>,
-    /// The file's path without `--root`.
-    pub path: Option<GlobMatcher>,
 }

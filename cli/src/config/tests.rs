@@ -99,12 +99,13 @@ fn each_wrong_value_has_its_sentence_and_line() {
 #[test]
 fn a_rule_names_what_it_does_not_know() {
     check(
-        "collect:\n  exclude:\n    - namespace: kube-*\n      containr: web\n    - {}\n    - shop\n    - pod: [a]\n",
+        "collect:\n  exclude:\n    - namespace: kube-*\n      containr: web\n    - {}\n    - shop\n    - pod: [a]\n    - label: =x\n",
         &[
             "line 4: collect.exclude: unknown key `containr`; did you mean `container`?",
-            "line 5: collect.exclude: a rule needs at least one of namespace, pod, container, labels, path",
+            "line 5: collect.exclude: a rule needs at least one of namespace, pod, container, label, path",
             "line 6: collect.exclude: expected a rule, as in `{namespace: shop, container: \"web-*\"}`",
             "line 7: collect.exclude: expected a glob, found a list",
+            "line 8: collect.exclude: `=x` has no label's name before the `=`",
         ],
     );
 }
@@ -146,7 +147,7 @@ fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
         &[
             "line 1: grace: `long` is not a duration; write a number and a unit, as in `30s` or `7 days`",
             "line 3: collect.app: `1` is neither `true` nor `false`",
-            "line 4: unknown key `shape`; did you mean `start`?",
+            "line 4: unknown key `starts`; did you mean `start`?",
             "line 6: store.retention_bytes: `much` is not a size; write a number and a unit, as in `64 KiB`",
         ],
     );

@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use globset::{GlobBuilder, GlobMatcher};
+use collector::discover::RawRule;
+use globset::GlobBuilder;
 
 use super::document::{Node, Value};
 use super::problem::Problem;
-use super::raw::{Multiline, Rule, Start};
+use super::raw::{Multiline, Start};
 use super::{suggest, units};
 
 /// What a reader gives.
 pub(super) type Read<T> = Result<T, Vec<Problem>>;
 
-const RULE_KEYS: [&str; 5] = ["namespace", "pod", "container", "labels", "path"];
+const RULE_KEYS: [&str; 5] = ["namespace", "pod", "container", "label", "path"];
 
 /// A name that goes into every document.
 pub(super) fn name(node: &Node) -> Read<String> {
@@ -173,23 +174,23 @@ pub(super) fn path_globs(node: &Node) -> Read<Vec<String>> {
                 format!("`{text}` is not an absolute path (it is read below --root)"),
             );
         }
-        glob(item, true).map(|_| text.to_owned())
+        glob(item, true)
     })
 }
 
 /// The rules of `collect.include` or `collect.exclude`.
-pub(super) fn rules(node: &Node) -> Read<Vec<Rule>> {
+pub(super) fn rules(node: &Node) -> Read<Vec<RawRule>> {
     each(node, rule)
 }
 
-fn rule(node: &Node) -> Read<Rule> {
+fn rule(node: &Node) -> Read<RawRule> {
     let Value::Section(members) = &node.value else {
         return refuse(
             node,
             "expected a rule, as in `{namespace: shop, container: \"web-*\"}`",
         );
     };
-    let mut rule = Rule::default();
+    let mut rule = RawRule::default();
     let mut problems = Vec::new();
     for member in members {
         let found = match member.name.as_str() {
@@ -197,7 +198,7 @@ fn rule(node: &Node) -> Read<Rule> {
             "pod" => glob(&member.node, false).map(|glob| rule.pod = Some(glob)),
             "container" => glob(&member.node, false).map(|glob| rule.container = Some(glob)),
             "path" => glob(&member.node, true).map(|glob| rule.path = Some(glob)),
-            "labels" => labels(&member.node).map(|labels| rule.labels = labels),
+            "label" => label(&member.node).map(|label| rule.label = Some(label)),
             other => Err(vec![Problem::at(
                 member.line,
                 suggest::unknown(other, &RULE_KEYS),
@@ -208,7 +209,7 @@ fn rule(node: &Node) -> Read<Rule> {
     if members.is_empty() {
         return refuse(
             node,
-            "a rule needs at least one of namespace, pod, container, labels, path",
+            "a rule needs at least one of namespace, pod, container, label, path",
         );
     }
     if problems.is_empty() {
@@ -218,25 +219,25 @@ fn rule(node: &Node) -> Read<Rule> {
     }
 }
 
-fn labels(node: &Node) -> Read<Vec<(String, GlobMatcher)>> {
-    let Value::Section(members) = &node.value else {
-        return refuse(
-            node,
-            "expected labels and their globs, as in `{app: \"shop-*\"}`",
-        );
+/// `name=glob`, or the name alone.
+fn label(node: &Node) -> Read<String> {
+    let text = text(node, "a label, as in `app=shop-*`")?;
+    let (name, value) = text.split_once('=').unwrap_or((text, "*"));
+    if name.is_empty() {
+        return refuse(node, format!("`{text}` has no label's name before the `=`"));
+    }
+    let value = Node {
+        line: node.line,
+        value: Value::Text(value.to_owned()),
     };
-    members
-        .iter()
-        .map(|member| Ok((member.name.clone(), glob(&member.node, false)?)))
-        .collect()
+    glob(&value, false).map(|_: String| text.to_owned())
 }
 
-/// A glob; in a `path` one `*` does not cross a `/`.
-fn glob(node: &Node, path: bool) -> Read<GlobMatcher> {
+/// A glob, kept as text once it was found to be right; in a path one `*` does not cross a `/`.
+fn glob(node: &Node, path: bool) -> Read<String> {
     let text = text(node, "a glob")?;
-    let glob = GlobBuilder::new(text).literal_separator(path).build();
-    match glob {
-        Ok(glob) => Ok(glob.compile_matcher()),
+    match GlobBuilder::new(text).literal_separator(path).build() {
+        Ok(_) => Ok(text.to_owned()),
         Err(error) => refuse(node, format!("`{text}` is not a glob: {}", error.kind())),
     }
 }

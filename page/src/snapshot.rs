@@ -1,0 +1,95 @@
+//! What is shown? The collector's status, and what is known about the process around it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use collector::Status;
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+/// The loop turns many times a second; one that has not for this long hangs.
+pub const TURN_MAX: Duration = Duration::from_secs(30);
+
+/// Who gives snapshots; asked once per request.
+pub trait Source: Send + Sync {
+    /// How it stands now. Cheap: no disk is read for it.
+    fn snapshot(&self) -> Snapshot;
+}
+
+/// Everything the routes show.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The version of this program.
+    pub version: String,
+    /// `host.name`
+    pub host: String,
+    /// The directory of positions and the store.
+    pub state: String,
+    /// How large the embedded store is; absent until it was measured.
+    pub store: Option<StoreSize>,
+    /// The collector's own status.
+    #[serde(flatten)]
+    pub collector: Arc<Status>,
+}
+
+/// The embedded store's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSize {
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Lines, sealed and fresh.
+    pub rows: u64,
+}
+
+/// How the process is, in the order of gravity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It reads, and what it reads is kept.
+    Well,
+    /// It works, and something needs a person: what.
+    Troubled(String),
+    /// The loop does not turn any more.
+    Hangs(String),
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// How the process is, in a sentence.
+    pub fn health(&self) -> Health {
+        let status = &self.collector;
+        if status.turned_seconds_ago > TURN_MAX.as_secs_f64() {
+            let text = format!(
+                "the collector's loop has not turned for {:.0} s",
+                status.turned_seconds_ago
+            );
+            return Health::Hangs(text);
+        }
+        let mut troubles = Vec::new();
+        if let Some(trouble) = &status.sink_trouble {
+            troubles.push(format!("lines can't be kept: {trouble}"));
+        }
+        if let Some(trouble) = &status.checkpoint_trouble {
+            troubles.push(format!("positions can't be written: {trouble}"));
+        }
+        if status.imbalance_bytes != 0 {
+            troubles.push(format!(
+                "the ledger is off by {} bytes, which is a defect",
+                status.imbalance_bytes
+            ));
+        }
+        if status.total.abandoned > 0 {
+            troubles.push(format!(
+                "{} were lost since the start",
+                crate::units::bytes_text(status.total.abandoned)
+            ));
+        }
+        if troubles.is_empty() {
+            Health::Well
+        } else {
+            Health::Troubled(troubles.join("; "))
+        }
+    }
+}
