@@ -134,7 +134,9 @@ impl Assembler {
         piece: &RawLine<'_>,
         emit: &mut F,
     ) {
-        self.take_in(settings, scratch, piece, false, emit);
+        if !piece.bytes.is_empty() {
+            self.take_in(settings, scratch, piece, false, emit);
+        }
     }
 
     /// Gives out what is pending, all of it or the groups whose time has passed; the oldest first.

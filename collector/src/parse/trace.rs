@@ -132,6 +132,9 @@ impl Trace {
         let next = match self.python {
             Python::Outside if self.grave && is_traceback(line) => Python::Frames,
             Python::Outside => return false,
+            Python::Raised if is_traceback(line) => return false,
+            // The last line of an exception group is a rule.
+            Python::Frames if indent > 0 && is_rule(text) => Python::Raised,
             Python::Frames | Python::Raised if indent > 0 && !text.is_empty() => self.python,
             Python::Frames if is_python_exception(line) => Python::Raised,
             Python::Frames => return false,
@@ -175,7 +178,13 @@ impl Trace {
         let (indent, text) = indented(line);
         let opens = line.ends_with(b"{");
         if indent > 0 && text.starts_with(b"at ") {
-            self.node = if opens { Node::Properties } else { Node::Stack };
+            // The frames of a cause stand among the properties.
+            let inside = opens || self.node == Node::Properties;
+            self.node = if inside {
+                Node::Properties
+            } else {
+                Node::Stack
+            };
             return true;
         }
         let next = match self.node {
@@ -239,6 +248,11 @@ fn is_traceback(line: &[u8]) -> bool {
     let text = line.get(indent..).unwrap_or_default();
     let text = text.strip_prefix(b"Exception Group ").unwrap_or(text);
     text.starts_with(b"Traceback (most recent call last):")
+}
+
+/// `+------------------------------------`
+fn is_rule(text: &[u8]) -> bool {
+    text.starts_with(b"+--") && text.iter().all(|byte| matches!(byte, b'+' | b'-'))
 }
 
 /// `ValueError: …`, `pkg.mod.Error`, `KeyboardInterrupt`: what was raised.

@@ -33,22 +33,20 @@ pub(super) struct Unfinished {
     first: Position,
     /// Where the newest piece ends.
     end: Position,
+    /// Where the newest piece that had text ends.
+    text_end: Position,
+    /// Where the pieces without text begin that came after it.
+    empty_from: Option<Position>,
     /// How many parts were given out.
     pub(super) parts: u32,
     /// Bytes of input that no part has accounted for.
     pub(super) bytes: u64,
     tags: Tags,
     error: Option<&'static str>,
-    newest: Newest,
-}
-
-/// The newest piece.
-#[derive(Clone, Copy, Debug, Default)]
-struct Newest {
-    /// Where its text begins in the file.
-    at: Position,
-    /// Length of its text in bytes.
-    length: usize,
+    /// Length of the newest piece's text in bytes.
+    newest_length: usize,
+    /// What a cut before each of the last three bytes would be: a cut may have to go back by so many.
+    tail: [(Position, Position); 3],
 }
 
 /// What a line's first piece says for all of it.
@@ -72,17 +70,20 @@ impl Unfinished {
             begins,
             first: begins,
             end: begins,
+            text_end: begins,
+            empty_from: None,
             parts: 0,
             bytes: 0,
             tags: opening.tags,
             error: opening.error,
-            newest: Newest::default(),
+            newest_length: 0,
+            tail: [(begins, begins); 3],
         }
     }
 
     /// Length of the newest piece's text in bytes.
     pub(super) fn newest_length(&self) -> usize {
-        self.newest.length
+        self.newest_length
     }
 
     /// Length of the text that waits, in bytes.
@@ -124,20 +125,20 @@ impl Unfinished {
             if let Some(taken) = room.checked_sub(back) {
                 let (now, later) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
                 at += taken as u64;
-                // Nothing of this piece is in the part: it ends where the piece before did.
-                let end = if taken == 0 {
-                    self.end
-                } else {
-                    Position {
-                        started,
-                        offset: at,
-                    }
-                };
                 if taken > 0 {
                     self.bytes += std::mem::take(&mut bytes);
+                    let boundary = Position {
+                        started,
+                        offset: at,
+                    };
+                    self.give_part(now, boundary, &mut part);
+                    self.first = boundary;
+                } else {
+                    // Nothing of this piece is in the part: it ends where the text before did.
+                    let (end, first) = self.seam_before(place);
+                    self.give_part(now, end, &mut part);
+                    self.first = first;
                 }
-                self.give_part(now, end, &mut part);
-                self.first = if taken == 0 { place.head } else { end };
                 rest = later;
             } else {
                 self.give_part_before(back - room, &mut part);
@@ -146,13 +147,42 @@ impl Unfinished {
         self.text.extend_from_slice(rest);
         self.bytes += bytes;
         self.end = place.end;
-        self.newest = Newest {
-            at: Position {
-                started,
-                offset: place.text,
-            },
-            length: text.len(),
-        };
+        // The newline of a raw line that came in pieces belongs to the text before it.
+        let only_newline = place.text == place.head.offset && self.empty_from.is_none();
+        if text.is_empty() && only_newline {
+            self.text_end = place.end;
+        } else if text.is_empty() {
+            self.empty_from = self.empty_from.or(Some(place.head));
+        } else {
+            self.remember_tail(place, text.len());
+            self.empty_from = None;
+            self.text_end = place.end;
+            self.newest_length = text.len();
+        }
+    }
+
+    /// What a cut before this piece's text is: the end of the one part and the beginning of the other.
+    fn seam_before(&self, place: Place) -> (Position, Position) {
+        (self.text_end, self.empty_from.unwrap_or(place.head))
+    }
+
+    /// Notes what a cut before each of the last bytes of a piece's text would be.
+    fn remember_tail(&mut self, place: Place, length: usize) {
+        for index in length.saturating_sub(self.tail.len())..length {
+            let at = Position {
+                offset: place.text + index as u64,
+                ..place.head
+            };
+            let seam = if index == 0 {
+                self.seam_before(place)
+            } else {
+                (at, at)
+            };
+            self.tail.rotate_left(1);
+            if let Some(last) = self.tail.last_mut() {
+                *last = seam;
+            }
+        }
     }
 
     /// Gives out the buffer together with `more`, from which nothing needs to be copied if the buffer is empty.
@@ -173,17 +203,15 @@ impl Unfinished {
 
     /// Gives out the buffer but its last `keep` bytes: the beginning of a character that the next piece ends.
     fn give_part_before(&mut self, keep: usize, part: &mut impl FnMut(&Whole<'_>)) {
-        // Pieces of one or two bytes: the newest one's beginning is as near as it is known.
-        let back = self.newest.length.saturating_sub(keep);
-        let mut boundary = self.newest.at;
-        boundary.offset += back as u64;
+        let seam = self.tail.iter().rev().nth(keep.saturating_sub(1));
+        let (end, first) = seam.copied().unwrap_or((self.text_end, self.end));
         let mut text = std::mem::take(&mut self.text);
         let length = text.len().saturating_sub(keep);
         self.parts += 1;
         let whole = text.get(..length).unwrap_or_default();
-        part(&self.whole(whole, boundary, self.parts, Tags::PARTIAL));
+        part(&self.whole(whole, end, self.parts, Tags::PARTIAL));
         self.bytes = 0;
-        self.first = boundary;
+        self.first = first;
         text.drain(..length);
         self.text = text;
     }
