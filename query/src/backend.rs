@@ -56,14 +56,6 @@ pub enum BackendError {
     /// The embedded store can't be read.
     #[error(transparent)]
     Store(#[from] ::store::ReadError),
-    /// Clocks went back so far that the answer can't be put in order within memory.
-    #[error(
-        "order the lines: a clock went back so far that {held_bytes} bytes would have to wait; ask for less time or fewer containers"
-    )]
-    Order {
-        /// What had to be held, in bytes.
-        held_bytes: usize,
-    },
     /// The hits with context don't fit in memory.
     #[error(
         "keep the hits for their context: they take more than {bytes_max} bytes; set a limit or leave the context out"

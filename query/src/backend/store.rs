@@ -5,17 +5,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use record::{Document, Position};
-use store::{Reader, Stats};
+use store::{Field, Predicate, Reader, Scan, Stats, Test};
 
 use super::context::{self, Neighbours};
 use super::{Backend, BackendError, Bookmark, Each, Histogram, Item, Summary};
+use crate::order::Place;
 use crate::order::late::{Lateness, held_bytes};
 use crate::{Query, order};
 
 /// How much of an answer is put in order in memory, in bytes. A larger one is read twice instead.
 const BUFFER_BYTES_MAX: usize = 64 << 20;
-/// How much may wait in the second reading for lines whose clock went back, in bytes.
-const HELD_BYTES_MAX: usize = 512 << 20;
+/// How much may wait in the second reading for lines whose clock went back, in bytes. Then they are fetched.
+const HELD_BYTES_MAX: usize = 128 << 20;
 /// How many new lines are put in order at once when following.
 const FOLLOW_ROWS_MAX: usize = 10_000;
 
@@ -24,6 +25,7 @@ const FOLLOW_ROWS_MAX: usize = 10_000;
 pub struct StoreBackend {
     reader: Reader,
     buffer_bytes_max: usize,
+    held_bytes_max: usize,
 }
 
 // === impl StoreBackend ===
@@ -31,9 +33,11 @@ pub struct StoreBackend {
 impl StoreBackend {
     /// Opens the store in `dir`, whether a writer runs or not. A directory without a store has no lines.
     pub fn open(dir: &Path) -> Result<Self, BackendError> {
+        let reader = Reader::open(dir)?;
         Ok(Self {
-            reader: Reader::open(dir)?,
+            reader,
             buffer_bytes_max: BUFFER_BYTES_MAX,
+            held_bytes_max: HELD_BYTES_MAX,
         })
     }
 
@@ -44,8 +48,9 @@ impl StoreBackend {
 
     /// As if memory were that small; for tests.
     #[cfg(test)]
-    pub(crate) fn with_buffer_bytes_max(mut self, buffer_bytes_max: usize) -> Self {
+    pub(crate) fn with_memory(mut self, buffer_bytes_max: usize, held_bytes_max: usize) -> Self {
         self.buffer_bytes_max = buffer_bytes_max;
+        self.held_bytes_max = held_bytes_max;
         self
     }
 
@@ -82,7 +87,7 @@ impl StoreBackend {
         summary.limited = hits_max < rows;
         // The oldest is the one too many.
         let mut skip = usize::from(summary.limited);
-        let mut held = 0;
+        let mut failed = Ok(());
         let mut due = Vec::new();
         self.reader.scan(&scan, &mut |document| {
             if 0 < skip {
@@ -90,20 +95,54 @@ impl StoreBackend {
                 return ControlFlow::Continue(());
             }
             lateness.release(document, &mut due);
-            held = lateness.held_bytes();
-            if HELD_BYTES_MAX < held {
-                return ControlFlow::Break(());
+            if self.held_bytes_max < lateness.held_bytes() {
+                failed = self.fetch_late(&scan, &mut lateness, &mut due);
             }
             for document in due.drain(..) {
                 summary.hits += 1;
                 each(Item::Hit(document))?;
             }
+            if failed.is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map(|()| summary)
+    }
+
+    /// Reads the late rows of the stream of which most waits.
+    fn fetch_late(
+        &self,
+        scan: &Scan,
+        lateness: &mut Lateness,
+        due: &mut Vec<Document>,
+    ) -> Result<(), BackendError> {
+        let Some(heaviest) = lateness.heaviest() else {
+            return Ok(());
+        };
+        let test = Test::Equals(heaviest.name.to_owned());
+        let of_stream = Predicate::Field {
+            field: Field::Stream,
+            test,
+        };
+        let own = Scan {
+            predicate: Predicate::all([of_stream, scan.predicate.clone()]),
+            limit: None,
+            ..scan.clone()
+        };
+        let mut rows = Vec::new();
+        self.reader.scan(&own, &mut |document| {
+            // Names are compared without regard to case, and a limit may exclude rows.
+            if document.file.origin.stream == heaviest.name
+                && heaviest.waits_for(Place::of(&document))
+            {
+                rows.push(document);
+            }
             ControlFlow::Continue(())
         })?;
-        if HELD_BYTES_MAX < held {
-            return Err(BackendError::Order { held_bytes: held });
-        }
-        Ok(summary)
+        lateness.fetched(rows, due);
+        Ok(())
     }
 }
 
@@ -224,3 +263,6 @@ fn summary(stats: &Stats) -> Summary {
         ..Summary::default()
     }
 }
+
+#[cfg(test)]
+mod tests;
