@@ -133,7 +133,7 @@ mod tests {
             &nested(21),
             &deep,
         ] {
-            assert_eq!(object(refused), None, "{:.40}", refused);
+            assert_eq!(object(refused), None, "{refused:.40}");
         }
     }
 

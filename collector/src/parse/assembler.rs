@@ -3,20 +3,19 @@
 use record::origin::Format;
 use record::{OutputStream, Position, Tags, Timestamp};
 
+use self::hold::{Oldest, deliver, give_up, put_back, release, release_held, spare, take_oldest};
 use super::finish::{Exit, Whole};
-use super::group::{Belongs, Group, Moments};
+use super::group::{Group, Moments};
 use super::piece::Piece;
 use super::unfinished::{Opening, Place, Unfinished};
 use super::{Emitted, Flush, PARTS_MAX, ParseCounts, Settings, Span, cri, json_file};
+
+mod hold;
 
 /// From this length on a json-file piece can only have been cut because Docker's buffer was full, in bytes.
 ///
 /// Docker reads 16 KiB at a time. A shorter text without a newline is the last of a container that ended.
 const DOCKER_PIECE_BYTES: usize = 16 << 10;
-
-/// Buffers longer than this are not kept for the next line, in bytes; and so many are.
-const SPARE_BYTES_MAX: usize = 256 << 10;
-const SPARES_MAX: usize = 4;
 
 /// One framed line, or a piece of one.
 #[derive(Clone, Copy, Debug)]
@@ -76,29 +75,12 @@ struct Added<'a> {
     bytes: u64,
 }
 
-/// What is held the longest.
-enum Oldest {
-    Group(Box<Group>),
-    Unfinished(Box<Unfinished>),
-}
-
 // === impl Scratch ===
 
 impl Scratch {
     /// Buffers that have no memory yet.
     pub fn new() -> Self {
         Self::default()
-    }
-}
-
-fn spare(spares: &mut Vec<Vec<u8>>) -> Vec<u8> {
-    spares.pop().unwrap_or_default()
-}
-
-fn put_back(spares: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
-    if buffer.capacity() <= SPARE_BYTES_MAX && spares.len() < SPARES_MAX {
-        buffer.clear();
-        spares.push(buffer);
     }
 }
 
@@ -402,104 +384,6 @@ fn is_more_of(pending: &Unfinished, line: &RawLine<'_>, added: &Added<'_>) -> bo
             added.piece.time == pending.time || pending.newest_length() >= DOCKER_PIECE_BYTES
         }
         Format::Text => false,
-    }
-}
-
-/// Gives out a line, or holds it as the next of a group.
-fn deliver<F: FnMut(Emitted<'_>)>(
-    held: &mut Option<Box<Group>>,
-    line: &Whole<'_>,
-    moments: Moments,
-    spares: &mut Vec<Vec<u8>>,
-    exit: &mut Exit<'_, F>,
-) {
-    let settings = exit.settings;
-    let groupable = line.part == 0 && line.error.is_none();
-    let Some(options) = settings.multiline.as_ref().filter(|_| groupable) else {
-        release_held(held, spares, exit);
-        exit.emit(line);
-        return;
-    };
-    let mut before = None;
-    if let Some(group) = held {
-        match group.belongs(options, line, moments, settings.message_bytes_max()) {
-            Belongs::Joins => {
-                group.add(options, line, moments);
-                return;
-            }
-            Belongs::Overflows(trace) => before = Some(trace),
-            Belongs::Apart => {}
-        }
-    }
-    release_held(held, spares, exit);
-    *held = Some(Box::new(Group::begin(
-        options,
-        line,
-        moments,
-        before,
-        spare(spares),
-    )));
-}
-
-/// Gives out the group that an output holds, if it does.
-fn release_held<F: FnMut(Emitted<'_>)>(
-    held: &mut Option<Box<Group>>,
-    spares: &mut Vec<Vec<u8>>,
-    exit: &mut Exit<'_, F>,
-) {
-    if let Some(group) = held.take() {
-        release(*group, spares, exit);
-    }
-}
-
-fn release<F: FnMut(Emitted<'_>)>(group: Group, spares: &mut Vec<Vec<u8>>, exit: &mut Exit<'_, F>) {
-    exit.emit(&group.whole());
-    put_back(spares, group.into_buffer());
-}
-
-/// Gives out a line whose end will not come.
-fn give_up<F: FnMut(Emitted<'_>)>(
-    line: Unfinished,
-    spares: &mut Vec<Vec<u8>>,
-    exit: &mut Exit<'_, F>,
-) {
-    exit.counts.unfinished += 1;
-    exit.emit(&line.given_up());
-    put_back(spares, line.into_buffer());
-}
-
-/// Takes out what begins first of all that is held.
-fn take_oldest(
-    unfinished: &mut [Option<Box<Unfinished>>; 3],
-    groups: &mut [Option<Box<Group>>; 3],
-) -> Option<Oldest> {
-    let line = unfinished
-        .iter_mut()
-        .filter_map(|slot| {
-            slot.as_ref()
-                .map(|line| line.begins)
-                .map(|from| (from, slot))
-        })
-        .min_by_key(|(from, _)| *from);
-    let group = groups
-        .iter_mut()
-        .filter_map(|slot| {
-            slot.as_ref()
-                .map(|group| group.first)
-                .map(|from| (from, slot))
-        })
-        .min_by_key(|(from, _)| *from);
-    match (line, group) {
-        (Some((line_from, line)), Some((group_from, group))) => {
-            if line_from < group_from {
-                line.take().map(Oldest::Unfinished)
-            } else {
-                group.take().map(Oldest::Group)
-            }
-        }
-        (Some((_, line)), None) => line.take().map(Oldest::Unfinished),
-        (None, Some((_, group))) => group.take().map(Oldest::Group),
-        (None, None) => None,
     }
 }
 

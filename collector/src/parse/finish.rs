@@ -39,13 +39,12 @@ impl<F: FnMut(Emitted<'_>)> Exit<'_, F> {
     /// Gives out one message as an entry.
     pub(super) fn emit(&mut self, whole: &Whole<'_>) {
         let mut tags = whole.tags;
-        let message = match simdutf8::basic::from_utf8(whole.text) {
-            Ok(message) => message,
-            Err(_) => {
-                tags = tags.with(Tags::INVALID_UTF8);
-                replace_invalid(whole.text, self.replaced);
-                self.replaced.as_str()
-            }
+        let message = if let Ok(message) = simdutf8::basic::from_utf8(whole.text) {
+            message
+        } else {
+            tags = tags.with(Tags::INVALID_UTF8);
+            replace_invalid(whole.text, self.replaced);
+            self.replaced.as_str()
         };
         let ordinary = whole.part == 0 && whole.error.is_none();
         let app = if self.settings.app && ordinary {

@@ -173,7 +173,7 @@ proptest! {
                 6 => { stream.line(&cri(2, "stderr", "F", bytes)); }
                 7 | 8 => {
                     let log = serde_json::Value::from(String::from_utf8_lossy(bytes).into_owned());
-                    let end = if *step == 7 { r#",\n"# } else { "" };
+                    let end = if *step == 7 { r",\n" } else { "" };
                     let time = "2026-11-21T11:45:29Z";
                     let line = format!(r#"{{"log":{log},"stream":"stdout","time":"{time}"}}"#);
                     stream.line(line.replace("\",\"stream", &format!("{end}\",\"stream")).as_bytes());

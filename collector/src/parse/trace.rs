@@ -131,19 +131,16 @@ impl Trace {
         let (indent, text) = indented(line);
         let next = match self.python {
             Python::Outside if self.grave && is_traceback(line) => Python::Frames,
-            Python::Outside => return false,
-            Python::Raised if is_traceback(line) => return false,
             // The last line of an exception group is a rule.
             Python::Frames if indent > 0 && is_rule(text) => Python::Raised,
-            Python::Frames | Python::Raised if indent > 0 && !text.is_empty() => self.python,
+            Python::Frames if indent > 0 && !text.is_empty() => Python::Frames,
             Python::Frames if is_python_exception(line) => Python::Raised,
-            Python::Frames => return false,
             Python::Raised if is_python_chain(line) => Python::Chained,
             Python::Raised if text.is_empty() => Python::Raised,
-            Python::Raised => return false,
+            Python::Raised if indent > 0 && !is_traceback(line) => Python::Raised,
             Python::Chained if text.is_empty() => Python::Chained,
             Python::Chained if is_traceback(line) => Python::Frames,
-            Python::Chained => return false,
+            Python::Outside | Python::Frames | Python::Raised | Python::Chained => return false,
         };
         self.python = next;
         true
@@ -188,7 +185,6 @@ impl Trace {
             return true;
         }
         let next = match self.node {
-            Node::Outside => return false,
             Node::Source if is_node_error(line) => {
                 if opens {
                     Node::Properties
@@ -203,7 +199,7 @@ impl Trace {
             Node::Stack if text.is_empty() => Node::Stack,
             Node::Stack if line.starts_with(b"Node.js v") => Node::Outside,
             Node::Stack if indent > 0 && text.starts_with(b"[cause]: ") => Node::Properties,
-            Node::Source | Node::Properties | Node::Stack => return false,
+            Node::Outside | Node::Source | Node::Properties | Node::Stack => return false,
         };
         self.node = next;
         true

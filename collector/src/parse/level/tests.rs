@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use record::Level;
 use record::Level::{Debug, Error, Fatal, Info, Trace, Unknown, Warn};
 
+use super::shouted::three_upper;
 use super::*;
 
 const LINES: &[(Level, &str)] = &[
