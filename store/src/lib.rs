@@ -11,13 +11,36 @@ pub mod predicate;
 
 pub mod text;
 
+mod schema;
+
 pub mod batch;
+
+mod frame;
+
+mod fault;
+
+mod columns;
+
+mod index;
+
+mod manifest;
+
+mod seal;
+
+mod needle;
+
+mod evaluate;
+
+mod sealed;
+
+mod fresh;
 
 pub mod writer;
 
 pub mod reader;
 
 pub use batch::Batch;
+pub use frame::{Whole, recover_fresh};
 pub use predicate::{Comparison, Field, Predicate, Test, Value};
 pub use reader::{Cursor, Extent, Histogram, ReadError, Reader, Scan, Stats};
 pub use writer::{Maintained, OpenError, Options, Recovered, WriteError, Writer};

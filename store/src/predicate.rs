@@ -9,7 +9,7 @@ use crate::text;
 
 mod values;
 
-pub(crate) use values::{FieldValue, app_values};
+pub(crate) use values::{FieldValue, any, of_file};
 
 /// Which rows are wanted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -156,14 +156,12 @@ impl Predicate {
                 text::fold(record.entry.message).contains(text::fold(needle).as_ref())
             }
             Self::Regex { field, pattern } => expression(pattern).is_ok_and(|expression| {
-                values::any(field, record, &mut |value| match value {
+                any(field, record, &mut |value| match value {
                     FieldValue::Text(text) => expression.is_match(text),
                     other => expression.is_match(&other.text()),
                 })
             }),
-            Self::Field { field, test } => {
-                values::any(field, record, &mut |value| test.passes(&value))
-            }
+            Self::Field { field, test } => any(field, record, &mut |value| test.passes(&value)),
         }
     }
 

@@ -1,0 +1,135 @@
+//! What did the last writer leave? The directory is taken, and what a crash broke off is mended.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use record::Timestamp;
+
+use super::lock::Lock;
+use super::positions::Positions;
+use super::{Closed, OpenError, Options, Recovered, Writer};
+use crate::fresh::{self, Fresh};
+use crate::manifest::{Manifest, sync_directory};
+
+pub(super) fn open(dir: &Path, options: Options, now: Timestamp) -> Result<Writer, OpenError> {
+    let io = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Io {
+            action,
+            path,
+            source,
+        }
+    };
+    let streams = dir.join(fresh::DIRECTORY);
+    fs::create_dir_all(&streams).map_err(io("create", &streams))?;
+    let lock = Lock::take(dir)?;
+    let manifest = Manifest::read(dir)?;
+    let mut recovered = Recovered {
+        files_removed: remove_uncounted(dir, &manifest).map_err(io("clean", dir))?,
+        ..Recovered::default()
+    };
+    let mut closed = VecDeque::new();
+    let mut current: Option<Fresh> = None;
+    for number in fresh::numbers(dir).map_err(io("list", &streams))? {
+        if number < manifest.fresh_from {
+            let path = fresh::path_of(dir, number);
+            fs::remove_file(&path).map_err(io("remove", &path))?;
+            recovered.files_removed += 1;
+            continue;
+        }
+        if let Some(stream) = current.take() {
+            closed.push_back(closed_stream(&stream));
+        }
+        let path = fresh::path_of(dir, number);
+        let (stream, cut) = Fresh::recover(dir, number, now).map_err(io("recover", &path))?;
+        if cut > 0 {
+            tracing::warn!(bytes = cut, path = %path.display(), "cut a torn append");
+        }
+        recovered.bytes_cut += cut;
+        recovered.rows_fresh += stream.rows;
+        current = Some(stream);
+    }
+    sync_directory(&streams).map_err(io("sync", &streams))?;
+    sync_directory(dir).map_err(io("sync", dir))?;
+    let next_fresh = current
+        .as_ref()
+        .map_or(manifest.fresh_from, |stream| stream.number + 1);
+    Ok(Writer {
+        dir: dir.to_owned(),
+        options,
+        manifest,
+        fresh: current,
+        next_fresh,
+        closed,
+        rescued: None,
+        worker: None,
+        retry_at: None,
+        graves: VecDeque::new(),
+        positions: Positions::default(),
+        recovered,
+        now,
+        _lock: lock,
+    })
+}
+
+fn closed_stream(stream: &Fresh) -> Closed {
+    Closed {
+        number: stream.number,
+        bytes: stream.whole_bytes,
+        rows: stream.rows,
+        since: stream.since,
+    }
+}
+
+/// Removes unfinished files, and sealed ones that the manifest does not name.
+fn remove_uncounted(dir: &Path, manifest: &Manifest) -> io::Result<u64> {
+    let counted: HashSet<PathBuf> = manifest
+        .sealed
+        .iter()
+        .map(|sealed| dir.join(&sealed.path))
+        .collect();
+    let mut removed = 0;
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if name.ends_with(".tmp") {
+            fs::remove_file(&path)?;
+            removed += 1;
+        }
+        if !is_day(name) || !path.is_dir() {
+            continue;
+        }
+        let mut left = 0;
+        for entry in fs::read_dir(&path)? {
+            let path = entry?.path();
+            let ours = path
+                .extension()
+                .is_some_and(|end| end == "parquet" || end == "tmp");
+            if ours && !counted.contains(&path) {
+                fs::remove_file(&path)?;
+                removed += 1;
+            } else {
+                left += 1;
+            }
+        }
+        if left == 0 {
+            fs::remove_dir(&path)?;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether a name is that of a day's directory.
+fn is_day(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() == 10
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
