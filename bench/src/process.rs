@@ -133,6 +133,8 @@ fn parse_status(text: &str) -> Option<Memory> {
 }
 
 /// A command under measurement; it ends when this value is dropped, and when this process ends.
+///
+/// The second is done by this same program's `leash`.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -176,7 +178,8 @@ impl Process {
         output: Stdio,
         errors: File,
     ) -> io::Result<Self> {
-        let child = Command::new(beside("leash")?)
+        let child = Command::new(std::env::current_exe()?)
+            .arg("leash")
             .arg(program)
             .args(arguments)
             .stdin(Stdio::null())

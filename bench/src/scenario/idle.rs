@@ -9,7 +9,7 @@ use super::live::read_written;
 use super::node::{Node, stop};
 use super::{Settings, fresh_folder, mebibytes};
 use crate::generate::Workload;
-use crate::process::{Memory, Process, beside};
+use crate::process::{Memory, Process};
 use crate::report::{Outcome, Target};
 
 const ACTIVE_FILES: u64 = 10;
@@ -41,13 +41,13 @@ pub(super) fn measure(settings: &Settings) -> anyhow::Result<Outcome> {
         ("--seconds", settings.duration.as_secs_f64().to_string()),
         ("--base-seq", old.records.to_string()),
     ];
-    let arguments = ["live".to_owned()].into_iter().chain(
+    let arguments = ["genlogs", "live"].map(str::to_owned).into_iter().chain(
         arguments
             .into_iter()
             .flat_map(|(name, value)| [name.to_owned(), value]),
     );
     let log = settings.scratch.join("idle/genlogs.log");
-    let mut generator = Process::start_piped(&beside("genlogs")?, arguments, &log)?;
+    let mut generator = Process::start_piped(&std::env::current_exe()?, arguments, &log)?;
     let (start, before) = (Instant::now(), process.cpu());
     let mut memory = Memory::default();
     while generator.try_wait()?.is_none() {

@@ -13,7 +13,7 @@ use super::node::{Node, stop};
 use super::probe::Probe;
 use super::{Settings, fresh_folder, mebibytes, median};
 use crate::generate::Written;
-use crate::process::{Cpu, Memory, Process, beside};
+use crate::process::{Cpu, Memory, Process};
 use crate::report::{Outcome, Target};
 use crate::token::Token;
 
@@ -132,7 +132,8 @@ fn generate(node: &Node, settings: &Settings) -> anyhow::Result<Process> {
         ("--rotate-bytes", ROTATE_BYTES.to_string()),
         ("--keep", KEEP_FILES.to_string()),
     ];
-    let arguments = ["live".to_owned(), "--compress".to_owned()]
+    let arguments = ["genlogs", "live", "--compress"]
+        .map(str::to_owned)
         .into_iter()
         .chain(
             arguments
@@ -140,7 +141,11 @@ fn generate(node: &Node, settings: &Settings) -> anyhow::Result<Process> {
                 .flat_map(|(name, value)| [name.to_owned(), value]),
         );
     let log = settings.scratch.join("live/genlogs.log");
-    Ok(Process::start_piped(&beside("genlogs")?, arguments, &log)?)
+    Ok(Process::start_piped(
+        &std::env::current_exe()?,
+        arguments,
+        &log,
+    )?)
 }
 
 /// What a generator that has ended wrote.

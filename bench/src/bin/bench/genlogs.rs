@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use bench::generate::{Pace, Workload};
 use bench::rotation::Rotation;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Subcommand};
 
-#[derive(Parser)]
-#[command(about = "Writes a log tree like a kubelet's", max_term_width = 100)]
-struct Arguments {
+#[derive(Args)]
+pub(crate) struct Arguments {
     #[command(subcommand)]
     mode: Mode,
 }
@@ -85,8 +84,8 @@ impl Tree {
     }
 }
 
-fn main() -> anyhow::Result<()> {
-    let written = match Arguments::parse().mode {
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let written = match arguments.mode {
         Mode::Prefill { tree, lines } => tree.workload().prefill(lines)?,
         Mode::Live {
             tree,

@@ -6,14 +6,10 @@ use std::thread;
 
 use anyhow::ensure;
 use bench::sink::{Faults, Sink, serve_admin, serve_sink};
-use clap::Parser;
+use clap::Args;
 
-#[derive(Parser)]
-#[command(
-    about = "A server shaped like Elasticsearch that counts",
-    max_term_width = 100
-)]
-struct Arguments {
+#[derive(Args)]
+pub(crate) struct Arguments {
     /// Port for collectors, on the loopback
     #[arg(long, default_value_t = 19200)]
     port: u16,
@@ -34,8 +30,7 @@ struct Arguments {
     faults: Vec<String>,
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let faults = Faults::new(arguments.seed);
     for fault in &arguments.faults {
         let (name, value) = fault.split_once('=').unwrap_or((fault, ""));

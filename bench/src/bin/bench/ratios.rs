@@ -8,11 +8,10 @@ use anyhow::{Context, ensure};
 use bench::process::beside;
 use bench::report;
 use bench::scenario::{self, Scenario, Settings};
-use clap::{Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 
-#[derive(Parser)]
-#[command(about = "Measures what is promised in numbers", max_term_width = 100)]
-struct Arguments {
+#[derive(Args)]
+pub(crate) struct Arguments {
     /// What to measure; everything when left out
     #[arg(value_enum)]
     scenarios: Vec<Scenario>,
@@ -39,8 +38,7 @@ struct Arguments {
     repetitions: usize,
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let nodetap = match arguments.nodetap {
         Some(path) => path,
         None => beside("nodetap")?,

@@ -6,15 +6,11 @@ use std::time::Instant;
 
 use bench::clock::own_cpu_seconds;
 use bench::{limit, tree};
-use clap::Parser;
+use clap::Args;
 use serde_json::json;
 
-#[derive(Parser)]
-#[command(
-    about = "The least program that does a collector's bare work",
-    max_term_width = 100
-)]
-struct Arguments {
+#[derive(Args)]
+pub(crate) struct Arguments {
     /// The /var/log of the tree
     #[arg(long)]
     dir: PathBuf,
@@ -23,8 +19,7 @@ struct Arguments {
     gzip: Option<u32>,
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let paths = tree::live_logs(&arguments.dir)?;
     let (start, cpu) = (Instant::now(), own_cpu_seconds());
     let passed = limit::run(&paths, arguments.gzip)?;

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bench::meter::{self, Plan};
-use clap::Parser;
+use clap::Args;
 
-#[derive(Parser)]
-#[command(about = "Measures a collector against the sink", max_term_width = 100)]
-struct Arguments {
+#[derive(Args)]
+pub(crate) struct Arguments {
     /// The collector's command, its words separated by blanks
     #[arg(long, value_name = "COMMAND")]
     cmd: String,
@@ -71,8 +70,7 @@ fn words(command: &str) -> Vec<String> {
     command.split_whitespace().map(str::to_owned).collect()
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let plan = Plan {
         label: arguments.label,
         command: words(&arguments.cmd),
