@@ -3,19 +3,17 @@
 use record::origin::Format;
 use record::{OutputStream, Position, Tags, Timestamp};
 
-use self::hold::{Oldest, deliver, give_up, put_back, release, release_held, spare, take_oldest};
-use super::finish::{Exit, Whole};
-use super::group::{Group, Moments};
+use self::hold::{Oldest, give_up, release, release_held, take_oldest};
+use self::join::{Added, Joined, join};
+use super::finish::Exit;
+use super::group::Group;
 use super::piece::Piece;
-use super::unfinished::{Opening, Place, Unfinished};
-use super::{Emitted, Flush, PARTS_MAX, ParseCounts, Settings, Span, cri, json_file};
+use super::unfinished::{Place, Unfinished};
+use super::{Emitted, Flush, ParseCounts, Settings, Span, cri, json_file};
 
 mod hold;
 
-/// From this length on a json-file piece can only have been cut because Docker's buffer was full, in bytes.
-///
-/// Docker reads 16 KiB at a time. A shorter text without a newline is the last of a container that ended.
-const DOCKER_PIECE_BYTES: usize = 16 << 10;
+mod join;
 
 /// One framed line, or a piece of one.
 #[derive(Clone, Copy, Debug)]
@@ -60,19 +58,13 @@ enum Raw {
     Fresh,
     /// Only NUL bytes so far.
     Hole,
-    /// Its text goes to this output; at its newline the application's line may go on.
+    /// It is in the file that began so, its text goes to this output, and at its newline the application's line may
+    /// end or go on.
     Open {
+        started: i64,
         output: OutputStream,
         finishes: bool,
     },
-}
-
-/// One piece of text and what it is a piece of.
-struct Added<'a> {
-    piece: Piece<'a>,
-    error: Option<&'static str>,
-    place: Place,
-    bytes: u64,
 }
 
 // === impl Scratch ===
@@ -215,105 +207,78 @@ impl Assembler {
         ends: bool,
         emit: &mut F,
     ) {
+        self.leave_other_file(settings, scratch, line, emit);
         let Some((at, raw)) = self.without_hole(line, ends) else {
             return;
         };
-        let head = Position {
-            started: at.started,
-            offset: at.offset,
-        };
-        let end = Position {
-            started: at.started,
-            offset: at.end,
-        };
-        let bytes = at.end.saturating_sub(at.offset);
         let Scratch {
             unescaped,
             replaced,
             spares,
         } = scratch;
-        let (piece, error) = match self.raw {
-            Raw::Open { output, finishes } => {
-                let time = self.last.unwrap_or(line.seen);
-                (
-                    Piece {
-                        time,
-                        output,
-                        text: raw,
-                        text_at: 0,
-                        finishes,
-                        tags: Tags::NONE,
-                    },
-                    None,
-                )
-            }
-            Raw::Fresh | Raw::Hole => self.decode(line, raw, ends, unescaped),
-        };
-        let continues = matches!(self.raw, Raw::Open { .. });
-        let timed = line.format != Format::Text;
-        let moments = Moments {
-            own: timed.then_some(piece.time),
-            seen: line.seen,
-        };
-        let place = Place {
-            head,
-            text: head.offset + piece.text_at,
-            end,
-        };
-        let added = Added {
-            piece,
-            error,
-            place,
-            bytes,
-        };
+        let added = self.read(line, at, raw, ends, unescaped);
         self.raw = if ends {
             Raw::Fresh
         } else {
+            let Piece {
+                output, finishes, ..
+            } = added.piece;
             Raw::Open {
-                output: piece.output,
-                finishes: piece.finishes,
+                started: at.started,
+                output,
+                finishes,
             }
         };
-        let slot = piece.output as usize;
-        let (Some(unfinished), Some(group)) =
+        let slot = added.piece.output as usize;
+        if let (Some(unfinished), Some(group)) =
             (self.unfinished.get_mut(slot), self.groups.get_mut(slot))
+        {
+            let mut exit = Exit {
+                settings,
+                replaced,
+                counts: &mut self.counts,
+                emit,
+            };
+            if join(unfinished, group, &added, spares, &mut exit) == Joined::Restarted {
+                self.raw = Raw::Fresh;
+            }
+        }
+    }
+
+    /// Ends a raw line whose newline never came because its file ended.
+    fn leave_other_file<F: FnMut(Emitted<'_>)>(
+        &mut self,
+        settings: &Settings,
+        scratch: &mut Scratch,
+        line: &RawLine<'_>,
+        emit: &mut F,
+    ) {
+        let Raw::Open {
+            started,
+            output,
+            finishes,
+        } = self.raw
         else {
             return;
         };
+        if started == line.at.started {
+            return;
+        }
+        self.raw = Raw::Fresh;
+        let Scratch {
+            replaced, spares, ..
+        } = scratch;
         let mut exit = Exit {
             settings,
             replaced,
             counts: &mut self.counts,
             emit,
         };
-        if !continues
-            && let Some(line) = unfinished.take_if(|pending| !is_more_of(pending, line, &added))
+        if let Some(slot) = self.unfinished.get_mut(output as usize)
+            && let Some(group) = self.groups.get_mut(output as usize)
+            && let Some(line) = slot.take_if(|_| finishes)
         {
             release_held(group, spares, &mut exit);
-            give_up(*line, spares, &mut exit);
-        }
-        let limit = settings.message_bytes_max();
-        if unfinished.is_none() && ends && piece.finishes && piece.text.len() <= limit {
-            deliver(group, &added.whole(), moments, spares, &mut exit);
-            return;
-        }
-        let pending = unfinished
-            .get_or_insert_with(|| Box::new(Unfinished::new(added.opening(), head, spare(spares))));
-        if pending.held_length() + piece.text.len() > limit {
-            release_held(group, spares, &mut exit);
-        }
-        pending.mark(piece.tags);
-        pending.add(piece.text, place, bytes, limit, |part| exit.emit(part));
-        if ends && piece.finishes {
-            if let Some(line) = unfinished.take() {
-                deliver(group, &line.finished(), moments, spares, &mut exit);
-                put_back(spares, line.into_buffer());
-            }
-        } else if (ends || line.format == Format::Text)
-            && let Some(line) = unfinished.take_if(|line| line.parts >= PARTS_MAX)
-        {
-            // What follows counts as a new line, so that the position can move on.
-            self.raw = Raw::Fresh;
             give_up(*line, spares, &mut exit);
         }
     }
@@ -337,6 +302,62 @@ impl Assembler {
         self.counts.skipped_bytes += length as u64;
         at.offset += length as u64;
         Some((at, rest))
+    }
+
+    /// Reads a raw line or a piece of one.
+    fn read<'a>(
+        &mut self,
+        line: &RawLine<'_>,
+        at: Span,
+        raw: &'a [u8],
+        ends: bool,
+        unescaped: &'a mut Vec<u8>,
+    ) -> Added<'a> {
+        let (piece, error, continues) = match self.raw {
+            Raw::Open {
+                output, finishes, ..
+            } => {
+                let time = self.last.unwrap_or(line.seen);
+                let text_at = 0;
+                (
+                    Piece {
+                        time,
+                        output,
+                        text: raw,
+                        text_at,
+                        finishes,
+                        tags: Tags::NONE,
+                    },
+                    None,
+                    true,
+                )
+            }
+            Raw::Fresh | Raw::Hole => {
+                let (piece, error) = self.decode(line, raw, ends, unescaped);
+                (piece, error, false)
+            }
+        };
+        let started = at.started;
+        Added {
+            place: Place {
+                head: Position {
+                    started,
+                    offset: at.offset,
+                },
+                text: at.offset + piece.text_at,
+                end: Position {
+                    started,
+                    offset: at.end,
+                },
+            },
+            piece,
+            error,
+            format: line.format,
+            continues,
+            ends,
+            bytes: at.end.saturating_sub(at.offset),
+            seen: line.seen,
+        }
     }
 
     /// Reads a raw line, or the first piece of one, by its file's format.
@@ -370,52 +391,6 @@ impl Assembler {
                 as_it_is(self.last.unwrap_or(line.seen), Tags::UNPARSED),
                 Some(error),
             ),
-        }
-    }
-}
-
-/// Whether a decoded line is the next piece of what is pending on its output.
-fn is_more_of(pending: &Unfinished, line: &RawLine<'_>, added: &Added<'_>) -> bool {
-    match line.format {
-        _ if added.error.is_some() => false,
-        Format::Cri => true,
-        // Docker gives all pieces of a line the first one's time; another time is another container run's line.
-        Format::JsonFile => {
-            added.piece.time == pending.time || pending.newest_length() >= DOCKER_PIECE_BYTES
-        }
-        Format::Text => false,
-    }
-}
-
-// === impl Added ===
-
-impl Added<'_> {
-    /// The line that is whole in one piece.
-    fn whole(&self) -> Whole<'_> {
-        let piece = &self.piece;
-        Whole {
-            text: piece.text.strip_suffix(b"\r").unwrap_or(piece.text),
-            time: piece.time,
-            output: piece.output,
-            first: self.place.head,
-            end: self.place.end,
-            bytes: self.bytes,
-            part: 0,
-            tags: piece.tags,
-            error: self.error,
-            level: None,
-        }
-    }
-
-    fn opening(&self) -> Opening {
-        let Piece {
-            time, output, tags, ..
-        } = self.piece;
-        Opening {
-            time,
-            output,
-            tags,
-            error: self.error,
         }
     }
 }

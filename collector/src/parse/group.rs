@@ -46,12 +46,12 @@ pub(super) enum Belongs {
     Apart,
 }
 
-/// When a line was written and seen.
+/// What a line's time is worth.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moments {
-    /// Its own time; `None` for untimed text.
-    pub(super) own: Option<Timestamp>,
-    /// When we saw it.
+pub(super) struct Moment {
+    /// Whether it is the line's own, and not ours.
+    pub(super) own: bool,
+    /// When we saw the line.
     pub(super) seen: Timestamp,
 }
 
@@ -62,7 +62,7 @@ impl Group {
     pub(super) fn begin(
         options: &Multiline,
         line: &Whole<'_>,
-        moments: Moments,
+        moment: Moment,
         before: Option<Trace>,
         mut buffer: Vec<u8>,
     ) -> Self {
@@ -80,7 +80,7 @@ impl Group {
             tags: line.tags,
             trace: before.unwrap_or_else(|| Trace::begin(options.preset, line.text, level)),
             last: line.time,
-            expires: expiry(options, moments),
+            expires: expiry(options, line.time, moment),
         }
     }
 
@@ -89,13 +89,11 @@ impl Group {
         &mut self,
         options: &Multiline,
         line: &Whole<'_>,
-        moments: Moments,
+        moment: Moment,
         limit: usize,
     ) -> Belongs {
-        let near = moments.own.is_none_or(|own| {
-            let apart = own.0.abs_diff(self.last.0);
-            u128::from(apart) <= options.gap.as_nanos()
-        });
+        let apart = u128::from(line.time.0.abs_diff(self.last.0));
+        let near = !moment.own || apart <= options.gap.as_nanos();
         if !near || !self.trace.continues(line.text) {
             return Belongs::Apart;
         }
@@ -107,7 +105,7 @@ impl Group {
     }
 
     /// Adds a line that joins.
-    pub(super) fn add(&mut self, options: &Multiline, line: &Whole<'_>, moments: Moments) {
+    pub(super) fn add(&mut self, options: &Multiline, line: &Whole<'_>, moment: Moment) {
         self.text.push(b'\n');
         self.text.extend_from_slice(line.text);
         self.end = line.end;
@@ -115,7 +113,7 @@ impl Group {
         self.lines += 1;
         self.tags = self.tags.with(line.tags).with(Tags::MULTILINE);
         self.last = line.time;
-        self.expires = expiry(options, moments);
+        self.expires = expiry(options, line.time, moment);
     }
 
     /// The message of all lines, joined by newlines.
@@ -146,10 +144,12 @@ impl Group {
 }
 
 /// A line from the future does not wait for it, and one from the past has waited enough.
-fn expiry(options: &Multiline, moments: Moments) -> Timestamp {
-    let last = moments
-        .own
-        .map_or(moments.seen, |own| own.min(moments.seen));
+fn expiry(options: &Multiline, time: Timestamp, moment: Moment) -> Timestamp {
+    let last = if moment.own {
+        time.min(moment.seen)
+    } else {
+        moment.seen
+    };
     let gap = i64::try_from(options.gap.as_nanos()).unwrap_or(i64::MAX);
     Timestamp(last.0.saturating_add(gap).saturating_add(SLACK_NANOS))
 }

@@ -105,7 +105,7 @@ proptest! {
             let [out, err] = &mut queues;
             let next = if first { out.next().or_else(|| err.next()) } else { err.next().or_else(|| out.next()) };
             pieces.line(&next.unwrap());
-            if pieces.offset % 7 == 0 {
+            if pieces.offset.is_multiple_of(7) {
                 pieces.rotate();
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::parse::Emitted;
 use crate::parse::finish::{Exit, Whole};
-use crate::parse::group::{Belongs, Group, Moments};
+use crate::parse::group::{Belongs, Group, Moment};
 use crate::parse::unfinished::Unfinished;
 
 /// Buffers longer than this are not kept for the next line, in bytes; and so many are.
@@ -32,7 +32,7 @@ pub(super) fn put_back(spares: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
 pub(super) fn deliver<F: FnMut(Emitted<'_>)>(
     held: &mut Option<Box<Group>>,
     line: &Whole<'_>,
-    moments: Moments,
+    moment: Moment,
     spares: &mut Vec<Vec<u8>>,
     exit: &mut Exit<'_, F>,
 ) {
@@ -45,9 +45,9 @@ pub(super) fn deliver<F: FnMut(Emitted<'_>)>(
     };
     let mut before = None;
     if let Some(group) = held {
-        match group.belongs(options, line, moments, settings.message_bytes_max()) {
+        match group.belongs(options, line, moment, settings.message_bytes_max()) {
             Belongs::Joins => {
-                group.add(options, line, moments);
+                group.add(options, line, moment);
                 return;
             }
             Belongs::Overflows(trace) => before = Some(trace),
@@ -58,7 +58,7 @@ pub(super) fn deliver<F: FnMut(Emitted<'_>)>(
     *held = Some(Box::new(Group::begin(
         options,
         line,
-        moments,
+        moment,
         before,
         spare(spares),
     )));

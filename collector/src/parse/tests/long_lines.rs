@@ -167,3 +167,16 @@ fn a_limit_too_small_for_a_character_is_not_taken_at_its_word() {
     stream.line("😀😀😀😀😀".as_bytes());
     stream.expect(&["😀😀😀😀", "😀"]);
 }
+
+#[test]
+fn a_raw_line_ends_with_its_file() {
+    let mut stream = Stream::new(Format::Cri);
+    stream.piece(&cri(1, "stdout", "F", b"torn")).rotate();
+    stream.line(&cri(2, "stdout", "F", b"next"));
+    let found = stream.expect(&["torn", "next"]);
+    assert_eq!((found[0].tags, found[1].tags), (Tags::PARTIAL, Tags::NONE));
+    // The line of the application may go on in the next file all the same.
+    stream.piece(&cri(3, "stdout", "P", b"first ")).rotate();
+    stream.line(&cri(4, "stdout", "F", b"second"));
+    stream.expect(&["first second"]);
+}
