@@ -27,10 +27,22 @@ struct Reading {
 impl Reading {
     fn read(&mut self, quantum: usize, ended: bool) {
         let mut buffer = Vec::new();
-        let limits = Limits { quantum, line_bytes_max: self.settings.frame_bytes_max(), ended };
+        let limits = Limits {
+            quantum,
+            line_bytes_max: self.settings.frame_bytes_max(),
+            ended,
+        };
         self.tail.measure().unwrap();
         loop {
-            let Self { tail, assembler, scratch, settings, format, records, bytes } = self;
+            let Self {
+                tail,
+                assembler,
+                scratch,
+                settings,
+                format,
+                records,
+                bytes,
+            } = self;
             let progress = tail
                 .advance(&mut buffer, &limits, |extent, part| {
                     let mut emit = |emitted: collector::parse::Emitted<'_>| {
@@ -41,12 +53,18 @@ impl Reading {
                     };
                     let line = |bytes| RawLine {
                         format: *format,
-                        at: Span { started: 1, offset: extent.offset, end: extent.end },
+                        at: Span {
+                            started: 1,
+                            offset: extent.offset,
+                            end: extent.end,
+                        },
                         seen: Timestamp(0),
                         bytes,
                     };
                     match part {
-                        Part::Line(text) => assembler.line(settings, scratch, &line(text), &mut emit),
+                        Part::Line(text) => {
+                            assembler.line(settings, scratch, &line(text), &mut emit)
+                        }
                         Part::Piece(text) => {
                             assembler.piece(settings, scratch, &line(text), &mut emit);
                         }
@@ -70,7 +88,10 @@ fn records(format: Format, bytes: &[u8], writes: &[usize], quantum: usize) -> Ve
         tail: Tail::new(Some(carrier), 0, 0),
         assembler: Assembler::new(),
         scratch: Scratch::new(),
-        settings: Settings { line_bytes_max: 300, ..Settings::default() },
+        settings: Settings {
+            line_bytes_max: 300,
+            ..Settings::default()
+        },
         format,
         records: Vec::new(),
         bytes: 0,
@@ -85,14 +106,31 @@ fn records(format: Format, bytes: &[u8], writes: &[usize], quantum: usize) -> Ve
     file.as_file().write_all(rest).unwrap();
     reading.read(quantum, false);
     reading.read(quantum, true);
-    let Reading { assembler, scratch, settings, records, bytes: accounted, .. } = &mut reading;
+    let Reading {
+        assembler,
+        scratch,
+        settings,
+        records,
+        bytes: accounted,
+        ..
+    } = &mut reading;
     assembler.flush(settings, scratch, Flush::Drained, &mut |emitted| {
         let entry = emitted.entry;
         *accounted += emitted.bytes;
-        records.push((entry.offset, entry.end, entry.part, entry.tags.0, entry.message.to_owned()));
+        records.push((
+            entry.offset,
+            entry.end,
+            entry.part,
+            entry.tags.0,
+            entry.message.to_owned(),
+        ));
     });
     let skipped = reading.assembler.counts().skipped_bytes;
-    assert_eq!(reading.bytes + skipped, bytes.len() as u64, "every byte is in one record");
+    assert_eq!(
+        reading.bytes + skipped,
+        bytes.len() as u64,
+        "every byte is in one record"
+    );
     reading.records
 }
 
@@ -107,7 +145,7 @@ fn lines() -> impl Strategy<Value = Vec<(bool, bool, String)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_cutting_of_lines_gives_the_same_records(

@@ -7,6 +7,7 @@
     reason = "test code: a panic with its reason is how a situation fails"
 )]
 
+mod any_cutting;
 mod choices;
 mod clock_jumps;
 mod copytruncate_to_the_same_banner;
