@@ -7,6 +7,8 @@
 
 mod beneath;
 mod docker;
+mod follow;
+mod links;
 mod list;
 mod names;
 mod report;
@@ -14,6 +16,7 @@ mod roots;
 mod select;
 mod tree;
 mod walk;
+mod wants;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -217,15 +220,6 @@ pub enum OpenError {
 /// While a directory is not watched, the caller should scan this often.
 const UNWATCHED_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a directory rests after it was listed, by entry: a tenth of the time goes into listing at most.
-const REST_PER_ENTRY: Duration = Duration::from_micros(20);
-
-/// Directories with fewer entries never rest, so that a new file is seen at once.
-const REST_ENTRIES_MIN: usize = 1_000;
-
-/// How long to wait before a directory is tried again that could not be listed.
-const RETRY: Duration = Duration::from_secs(1);
-
 // === impl Settings ===
 
 impl Settings {
@@ -241,7 +235,7 @@ impl Settings {
                 .map(str::to_owned)
                 .into(),
             select: Selection::default(),
-            rescan_interval: Duration::from_secs(120),
+            rescan_interval: Duration::from_secs(180),
             watches_max: None,
             resolve: Resolve::default(),
         }
@@ -265,7 +259,7 @@ impl Default for VolumeLimits {
 impl Discovery {
     /// Opens the root directory and an inotify instance; looks at nothing yet.
     pub fn new(settings: Settings) -> Result<Self, DiscoverError> {
-        walk::check_patterns(&settings)?;
+        wants::check_patterns(&settings)?;
         let root =
             Root::open(&settings.root, settings.resolve).map_err(|source| DiscoverError::Root {
                 path: settings.root.clone(),
@@ -401,3 +395,6 @@ impl Discovery {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,17 @@ pub(super) struct Root {
 
 /// Why a file is never opened.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, thiserror::Error,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    thiserror::Error,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {

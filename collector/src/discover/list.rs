@@ -508,15 +508,3 @@ impl Files<'_> {
         self.discovery.docker_container(&target).is_some()
     }
 }
-
-impl Discovery {
-    /// The Docker container whose log stands at a path.
-    pub(super) fn docker_container(&self, log: &std::path::Path) -> Option<Key> {
-        let directory = log.parent()?;
-        let id = directory.file_name()?.to_str()?;
-        names::docker_log(log.file_name()?.to_str()?, id)?;
-        self.docker_roots
-            .iter()
-            .find_map(|root| self.tree.child(*root, id))
-    }
-}

@@ -133,7 +133,7 @@ pub(super) fn text_log<'a>(name: &'a str, is_live: &dyn Fn(&str) -> bool) -> Opt
             });
         }
     }
-    if !is_live(plain) {
+    if plain.is_empty() || !is_live(plain) {
         return None;
     }
     let rotation = if gzip {
@@ -431,7 +431,7 @@ mod tests {
             }
             if let Some(log) = text_log(&name, &|_| true) {
                 prop_assert!(name.starts_with(log.live));
-                prop_assert!(!log.live.is_empty() || name == ".gz");
+                prop_assert!(!log.live.is_empty());
             }
         }
 

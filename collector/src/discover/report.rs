@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Discovery;
 use super::beneath::Refusal;
@@ -12,7 +12,7 @@ use super::tree::{Knowledge, Role};
 use super::watch::LIMIT_FILE;
 
 /// What was found, and what was not taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Where was looked.
     pub roots: Vec<FoundRoot>,
@@ -43,7 +43,7 @@ pub struct Report {
 }
 
 /// A place that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundRoot {
     /// Absolute, without the root directory; may have patterns in it.
     pub path: String,
@@ -56,7 +56,7 @@ pub struct FoundRoot {
 }
 
 /// The state of the inotify watches.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watches {
     /// How many there are.
     pub used: usize,
@@ -68,7 +68,7 @@ pub struct Watches {
 }
 
 /// Files that are never opened, for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedFiles {
     /// What they are.
     pub reason: Refusal,
@@ -79,7 +79,7 @@ pub struct RefusedFiles {
 }
 
 /// A directory that can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// Without the root directory.
     pub path: PathBuf,
@@ -88,7 +88,7 @@ pub struct Unreadable {
 }
 
 /// The links by container, `/var/log/containers` and those that lead to Docker: a check, not a source.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
     /// How many there are in `/var/log/containers`.
     pub count: usize,

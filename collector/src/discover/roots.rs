@@ -13,7 +13,9 @@ use super::beneath::{Place, Root};
 use super::docker;
 
 /// What a root directory holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Holds {
     /// kubelet's log directories of pods.
