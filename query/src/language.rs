@@ -24,6 +24,8 @@ pub use error::{QueryError, Shown};
 pub const QUERY_BYTES_MAX: usize = 16 * 1024;
 /// How deep parentheses and negations may be nested: bounds the stack.
 pub const DEPTH_MAX: usize = 64;
+/// How many terms one query may hold: each may be looked for in every line.
+pub const TERMS_MAX: usize = 1024;
 /// How many regular expressions one query may hold: each costs up to some milliseconds and a megabyte.
 pub const REGEXES_MAX: usize = 16;
 

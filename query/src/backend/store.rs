@@ -13,10 +13,13 @@ use crate::order::Place;
 use crate::order::late::{Lateness, held_bytes};
 use crate::{Query, order};
 
+const DAY: Duration = Duration::from_hours(24);
 /// How much of an answer is put in order in memory, in bytes. A larger one is read twice instead.
 const BUFFER_BYTES_MAX: usize = 64 << 20;
 /// How much may wait in the second reading for lines whose clock went back, in bytes. Then they are fetched.
 const HELD_BYTES_MAX: usize = 128 << 20;
+/// With a greater limit the hits are counted first: the store keeps as many as a limit allows, and often none is needed.
+const COUNT_FROM_HITS: usize = 100_000;
 /// How many new lines are put in order at once when following.
 const FOLLOW_ROWS_MAX: usize = 10_000;
 
@@ -26,6 +29,7 @@ pub struct StoreBackend {
     reader: Reader,
     buffer_bytes_max: usize,
     held_bytes_max: usize,
+    follow_rows_max: usize,
 }
 
 // === impl StoreBackend ===
@@ -38,6 +42,7 @@ impl StoreBackend {
             reader,
             buffer_bytes_max: BUFFER_BYTES_MAX,
             held_bytes_max: HELD_BYTES_MAX,
+            follow_rows_max: FOLLOW_ROWS_MAX,
         })
     }
 
@@ -54,13 +59,34 @@ impl StoreBackend {
         self
     }
 
-    /// The newest hits by time, one more than are wanted if there is one; `None` when they don't fit in memory.
-    fn buffered(&self, query: &Query) -> Result<(Option<Vec<Document>>, Stats), BackendError> {
-        let scan = query.scan(query.hits_max().map(|hits| hits.saturating_add(1)));
+    /// As if so few rows were followed at once; for tests.
+    #[cfg(test)]
+    pub(crate) fn with_follow_rows_max(mut self, follow_rows_max: usize) -> Self {
+        self.follow_rows_max = follow_rows_max;
+        self
+    }
+
+    /// The question to the store. Its limit is one more than the hits that are wanted, to see whether there are more.
+    fn scan(&self, query: &Query) -> Result<Scan, BackendError> {
+        let Some(hits_max) = query.hits_max() else {
+            return Ok(query.scan(None));
+        };
+        if COUNT_FROM_HITS < hits_max {
+            let counts = self.reader.histogram(&query.scan(None), DAY)?;
+            let hits: u64 = counts.buckets.values().flatten().sum();
+            if hits <= hits_max as u64 {
+                return Ok(query.scan(None));
+            }
+        }
+        Ok(query.scan(Some(hits_max.saturating_add(1))))
+    }
+
+    /// The newest hits by time, as many as the scan's limit allows; `None` when they don't fit in memory.
+    fn buffered(&self, scan: &Scan) -> Result<(Option<Vec<Document>>, Stats), BackendError> {
         let mut hits = Vec::new();
         let mut bytes = 0;
         let mut overflow = false;
-        let stats = self.reader.scan(&scan, &mut |document| {
+        let stats = self.reader.scan(scan, &mut |document| {
             bytes += held_bytes(&document);
             overflow = self.buffer_bytes_max < bytes;
             if overflow {
@@ -73,30 +99,28 @@ impl StoreBackend {
     }
 
     /// Gives hits that don't fit in memory: one pass to learn which are out of order, one to give them.
-    fn in_two_passes(&self, query: &Query, each: Each<'_>) -> Result<Summary, BackendError> {
-        let hits_max = query.hits_max().map_or(u64::MAX, |hits| hits as u64);
-        let scan = query.scan(query.hits_max().map(|hits| hits.saturating_add(1)));
+    fn in_two_passes(&self, scan: &Scan, each: Each<'_>) -> Result<Summary, BackendError> {
         let mut lateness = Lateness::default();
-        let mut rows = 0_u64;
-        let stats = self.reader.scan(&scan, &mut |document| {
+        let mut rows = 0_usize;
+        let stats = self.reader.scan(scan, &mut |document| {
             rows += 1;
             lateness.note(&document);
             ControlFlow::Continue(())
         })?;
         let mut summary = summary(&stats);
-        summary.limited = hits_max < rows;
+        summary.limited = scan.limit.is_some_and(|one_more| one_more <= rows);
         // The oldest is the one too many.
         let mut skip = usize::from(summary.limited);
         let mut failed = Ok(());
         let mut due = Vec::new();
-        self.reader.scan(&scan, &mut |document| {
+        self.reader.scan(scan, &mut |document| {
             if 0 < skip {
                 skip -= 1;
                 return ControlFlow::Continue(());
             }
             lateness.release(document, &mut due);
             if self.held_bytes_max < lateness.held_bytes() {
-                failed = self.fetch_late(&scan, &mut lateness, &mut due);
+                failed = self.fetch_late(scan, &mut lateness, &mut due);
             }
             for document in due.drain(..) {
                 summary.hits += 1;
@@ -152,19 +176,18 @@ impl Backend for StoreBackend {
     }
 
     fn search(&self, query: &Query, each: Each<'_>) -> Result<Summary, BackendError> {
-        let (hits, stats) = self.buffered(query)?;
+        let scan = self.scan(query)?;
+        let (hits, stats) = self.buffered(&scan)?;
         let Some(mut hits) = hits else {
             if 0 < query.context {
                 return Err(BackendError::Context {
                     bytes_max: self.buffer_bytes_max,
                 });
             }
-            return self.in_two_passes(query, each);
+            return self.in_two_passes(&scan, each);
         };
         let mut summary = summary(&stats);
-        summary.limited = query
-            .hits_max()
-            .is_some_and(|hits_max| hits_max < hits.len());
+        summary.limited = scan.limit.is_some_and(|one_more| one_more <= hits.len());
         if summary.limited {
             // Hits come by time: the oldest is the one too many.
             hits.remove(0);
@@ -213,13 +236,13 @@ impl Backend for StoreBackend {
             let mut rows = Vec::new();
             let stats = self.reader.follow(cursor, &scan, &mut |document| {
                 rows.push(document);
-                if rows.len() < FOLLOW_ROWS_MAX {
+                if rows.len() < self.follow_rows_max {
                     ControlFlow::Continue(())
                 } else {
                     ControlFlow::Break(())
                 }
             })?;
-            let more = rows.len() == FOLLOW_ROWS_MAX;
+            let more = rows.len() == self.follow_rows_max;
             let own = summary(&stats);
             total.rows_scanned += own.rows_scanned;
             total.files_damaged = total.files_damaged.max(own.files_damaged);

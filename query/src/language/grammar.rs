@@ -17,7 +17,7 @@ use store::{Field, Predicate};
 
 use super::cursor::{Cursor, Place};
 use super::error::QueryError;
-use super::{DEPTH_MAX, REGEXES_MAX, fields, values};
+use super::{DEPTH_MAX, REGEXES_MAX, TERMS_MAX, fields, values};
 
 /// Reads one query; the text is at most as long as the caller allows.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(super) struct Grammar<'a> {
     cursor: Cursor<'a>,
     depth: usize,
     regexes: usize,
+    terms: usize,
 }
 
 /// The field whose values are read, with its name as it was written.
@@ -44,6 +45,7 @@ impl<'a> Grammar<'a> {
             cursor: Cursor::new(text),
             depth: 0,
             regexes: 0,
+            terms: 0,
         }
     }
 
@@ -96,6 +98,11 @@ impl<'a> Grammar<'a> {
             return self.deeper(start..self.cursor.at(), |own| own.negation(scope));
         }
         self.expect_term()?;
+        self.terms += 1;
+        if TERMS_MAX < self.terms {
+            let message = format!("there are more than {TERMS_MAX} terms");
+            return Err(self.cursor.error(start..start, message, None));
+        }
         match scope {
             Some(scope) => self.value(scope),
             None => self.term(),

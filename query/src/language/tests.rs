@@ -243,6 +243,23 @@ fn numbers_times_and_text_have_an_order() {
         "time:\"2026-11-21 12:00\"",
         &equals(Field::Time, &noon.to_string()),
     );
+    let end = |comparison, number| {
+        compare(
+            Field::App("ms".into()),
+            comparison,
+            Value::Number(f64::from(number)),
+        )
+    };
+    check(
+        "app.ms:(>5 AND (<=10 OR [20 TO *]))",
+        &Predicate::And(vec![
+            end(Comparison::Greater, 5),
+            Predicate::Or(vec![
+                end(Comparison::LessOrEqual, 10),
+                end(Comparison::GreaterOrEqual, 20),
+            ]),
+        ]),
+    );
     refused("restart:>=many", "          ^^^^ restart takes a number");
     refused(
         "tags:>gap",
@@ -423,6 +440,9 @@ fn depth_and_length_are_bounded() {
             "{deep:.20}"
         );
     }
+    assert!(parse(&"a ".repeat(TERMS_MAX)).is_ok());
+    let error = parse(&"a ".repeat(TERMS_MAX + 1)).unwrap_err();
+    assert!(error.message.contains("more than 1024 terms"));
     let longest = "a".repeat(QUERY_BYTES_MAX);
     assert_eq!(parse(&longest), Ok(text(&longest)));
     let error = parse(&"a".repeat(QUERY_BYTES_MAX + 1)).unwrap_err();

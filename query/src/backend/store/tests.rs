@@ -167,7 +167,7 @@ impl Store {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let options = Options {
-            seal_age: Duration::from_secs(3600),
+            seal_age: Duration::from_hours(1),
             ..Options::default()
         };
         let writer = Writer::open(dir.path(), options, Timestamp(START)).unwrap();
@@ -261,7 +261,7 @@ fn queries() -> impl Strategy<Value = Query> {
         prop::sample::select(QUERIES.to_vec()),
         moment(),
         moment(),
-        prop::option::of(0..12_usize),
+        prop::option::of(prop_oneof![8 => 0..12_usize, 1 => Just(1 << 20), 1 => Just(usize::MAX)]),
         prop::option::weighted(0.3, 0..12_usize),
         prop::option::weighted(0.2, prop::sample::select(Level::ALL.to_vec())),
         prop::option::weighted(
@@ -388,11 +388,12 @@ proptest! {
         seeds in seeds(),
         query in queries(),
         begin in 0..60_usize,
+        rows_max in 1..8_usize,
     ) {
         let plain: Vec<Seed> = seeds.iter().map(|(seed, _)| seed.clone()).collect();
         let documents = documents(&plain);
         let mut store = Store::new();
-        let mut backend = StoreBackend::open(store.path()).unwrap();
+        let mut backend = StoreBackend::open(store.path()).unwrap().with_follow_rows_max(rows_max);
         let begin = begin.min(documents.len());
         let mut found = Vec::new();
         let mut follow = |backend: &mut StoreBackend, bookmark: &mut Bookmark| {
