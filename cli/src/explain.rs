@@ -24,7 +24,7 @@ use crate::ask;
 use crate::failure::WrongUse;
 use crate::place::Place;
 use crate::settings;
-use crate::table::{Table, visible};
+use crate::table::{Table, hexadecimal, visible};
 
 mod line;
 
@@ -225,12 +225,7 @@ fn describe(
             "by the running nodetap",
         ),
         Known::Remembered(state) => {
-            let key = state
-                .key
-                .0
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let key = hexadecimal(&state.key.0);
             (key, state.acknowledged, "by the state; no nodetap runs")
         }
         Known::Nobody => {

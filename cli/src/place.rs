@@ -17,6 +17,8 @@ pub(crate) struct Place {
     pub root: PathBuf,
     /// The directory of positions and the store.
     pub state: PathBuf,
+    /// Whether that is the one that every command finds by itself.
+    pub default_state: bool,
 }
 
 // === impl Place ===
@@ -38,6 +40,7 @@ impl Place {
             config,
             root: common.root.clone(),
             state,
+            default_state: common.state.is_none(),
         })
     }
 

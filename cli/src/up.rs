@@ -115,12 +115,16 @@ fn start(place: &Place, args: &args::Up) -> anyhow::Result<Running> {
 
 fn say(place: &Place, address: SocketAddr, host: &str, found: &Found) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let state = place.state.display();
+    let state = if place.default_state {
+        String::new()
+    } else {
+        format!(" --state {}", place.state.display())
+    };
     writeln!(out, "nodetap {} on {host}", env!("CARGO_PKG_VERSION"))?;
     write!(out, "{}", found.lines())?;
     writeln!(out, "  page     http://{address}/")?;
     writeln!(out, "  metrics  http://{address}/metrics")?;
-    writeln!(out, "  search   nodetap logs --state {state} -f")?;
+    writeln!(out, "  search   nodetap logs -f{state}")?;
     out.flush()
 }
 
@@ -151,7 +155,20 @@ async fn serve(
     let outcome = tokio::task::spawn_blocking(move || stopped.stop(grace)).await;
     server.abort();
     let outcome = outcome.context("wait for the collector")?;
+    if until_drained && outcome.is_some() {
+        seal(place)?;
+    }
     verdict(&end, outcome, until_drained)
+}
+
+/// Leaves nothing fresh behind: whoever drains wants to read the sealed files with other programs.
+fn seal(place: &Place) -> anyhow::Result<()> {
+    let now = SystemClock::new().wall();
+    store::Writer::open(&place.store(), settings::store(&place.config), now)
+        .context("open the store again to seal it")?
+        .settle(now, true)
+        .context("seal the store")?;
+    Ok(())
 }
 
 /// 0 when everything that was promised is done.

@@ -1,8 +1,5 @@
-//! What do help, mistakes and the manual look like? Whole outputs; UPDATE_GOLDEN=1 rewrites them, the diff is the review.
-#![expect(
-    clippy::tests_outside_test_module,
-    reason = "an integration test is one"
-)]
+//! What do help, mistakes and the manual look like? Whole outputs; `UPDATE_GOLDEN=1` rewrites them, the diff is the review.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What does this process use? The `process_*` metrics, from its own directory in /proc.
 //!
 //! Names and meanings are those of the Prometheus client libraries. Always this machine's /proc, whatever `--root` is:
-//! the process lives here. Sources: proc_pid_stat(5), proc_pid_limits(5), proc_stat(5).
+//! the process lives here. Sources: `proc_pid_stat(5)`, `proc_stat(5)`, `getrlimit(2)`.
 
 use std::fs;
 

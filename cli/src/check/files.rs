@@ -23,11 +23,9 @@ pub(super) fn look(place: &Place) -> Vec<Finding> {
     ] {
         match reach(&place.root.join(path)) {
             Ok(None) => {}
-            Ok(Some(files)) => {
+            Ok(Some(_)) => {
                 present += 1;
-                findings.push(Finding::ok(format!(
-                    "/{path}: {what} can be read ({files} files looked at)"
-                )));
+                findings.push(Finding::ok(format!("/{path}: {what} can be read")));
             }
             Err((at, error)) => {
                 present += 1;

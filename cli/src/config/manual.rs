@@ -61,9 +61,11 @@ pub fn example() -> String {
             );
         }
     }
-    out.lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    out.replace(
+        ": 
+", ":
+",
+    )
 }
 
 fn group(out: &mut String, title: &str, section: Option<&str>, about: &str) {

@@ -13,6 +13,7 @@ use collector::status::{FileStatus, StreamStatus};
 use record::Timestamp;
 
 use crate::place::Place;
+use crate::table::hexadecimal;
 
 /// The streams of the state, sorted by namespace, pod, container and name.
 pub(super) fn streams(place: &Place) -> anyhow::Result<Vec<StreamStatus>> {
@@ -109,12 +110,7 @@ fn file(place: &Place, state: &FileState, now: SystemTime) -> (FileStatus, f64) 
             .fingerprint
             .map(|fingerprint| fingerprint.to_string())
             .unwrap_or_default(),
-        key: state
-            .key
-            .0
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        key: hexadecimal(&state.key.0),
         size,
         read: state.acknowledged,
         acknowledged: state.acknowledged,

@@ -20,7 +20,7 @@ fn the_first_sentence_is_the_state() {
     let well = testing::snapshot(&[]);
     assert!(render(&well).contains("All is well"));
     let full = testing::changed(&well, |status| {
-        status.sink_trouble = Some("no space left on device".to_owned())
+        status.sink_trouble = Some("no space left on device".to_owned());
     });
     assert!(
         render(&full).contains("Needs a look: lines can&#39;t be kept: no space left on device.")

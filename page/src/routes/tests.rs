@@ -91,7 +91,7 @@ fn the_api_gives_back_the_whole_status() {
 fn only_a_hanging_loop_is_a_reason_to_restart() {
     let well = testing::snapshot(&[]);
     let full = testing::changed(&well, |status| {
-        status.sink_trouble = Some("disk full".to_owned())
+        status.sink_trouble = Some("disk full".to_owned());
     });
     assert!(get(serve(full), "/healthz").starts_with("HTTP/1.0 200 OK"));
     let hangs = testing::changed(&well, |status| status.turned_seconds_ago = 31.0);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use collector::Status;
+use collector::discover::Report;
 use collector::ledger::{AbandonReason, Ledger};
 use collector::status::StreamStatus;
 use record::{Container, Origin, Pod};
@@ -40,7 +41,7 @@ pub(crate) fn snapshot(names: &[(&str, &str, &str)]) -> Snapshot {
         checkpoint_trouble: None,
         invalid_utf8_lines: 0,
         unparsed_lines: 0,
-        found: Default::default(),
+        found: Report::default(),
         drained: false,
         turned_seconds_ago: 0.1,
     };
