@@ -92,7 +92,7 @@ fn start(place: &Place, args: &args::Up) -> anyhow::Result<Running> {
     let waker = Waker::new()
         .map_err(io::Error::from)
         .context("make a waker")?;
-    let sink = Embedded::start(writer, waker.clone(), Box::new(clock))
+    let sink = Embedded::start(writer, waker.clone(), Box::new(clock), args.until_drained)
         .context("start the store's thread")?;
     let config = settings::collector(place, args.until_drained)?;
     let host = config.node.host.clone();

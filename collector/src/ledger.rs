@@ -42,6 +42,8 @@ pub enum AbandonReason {
     Unreadable,
     /// A compressed file is damaged.
     DamagedArchive,
+    /// Rotation went past the last known text while this program was not running; how much that was nobody knows.
+    RotatedAway,
 }
 
 // === impl Ledger ===
@@ -77,13 +79,14 @@ impl Ledger {
 
 impl AbandonReason {
     /// Every reason, for metrics that start at 0.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Deleted,
         Self::DeletedWhileDown,
         Self::Truncated,
         Self::ReserveBudget,
         Self::Unreadable,
         Self::DamagedArchive,
+        Self::RotatedAway,
     ];
 
     /// The reason as a label and in gap records.
@@ -95,6 +98,7 @@ impl AbandonReason {
             Self::ReserveBudget => "reserve_budget",
             Self::Unreadable => "unreadable",
             Self::DamagedArchive => "damaged_archive",
+            Self::RotatedAway => "rotated_away",
         }
     }
 }

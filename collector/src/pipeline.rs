@@ -154,3 +154,6 @@ fn run(mut engine: Engine, orders: &Receiver<Order>) -> Outcome {
         engine.sleep();
     }
 }
+
+#[cfg(test)]
+mod tests;

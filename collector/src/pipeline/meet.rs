@@ -283,7 +283,8 @@ impl Engine {
         });
         file.saved = source.format != Format::Text;
         file.dirty = true;
-        self.urgent |= !file.saved;
+        // Its reserve link is of use to the next process only if the state knows of it.
+        self.urgent = true;
         stream.sort();
         self.apply_start_policy(index, number, modified);
         self.look_up_known(index, number);
@@ -516,11 +517,36 @@ impl Engine {
                 .filter(|file| file.places.is_empty() && file.tail.carrier.is_none())
                 .map(|file| file.number)
                 .collect();
+            let rotated_away = stream.newest_rotated_away();
+            if let Some(number) = rotated_away {
+                self.note_rotated_away(index, number);
+            }
             for number in unmet {
                 self.take_from_reserve(index, number, AbandonReason::DeletedWhileDown);
             }
             self.heat(index);
         }
+    }
+
+    /// Leaves a gap record where rotation went past the last text that was known.
+    fn note_rotated_away(&mut self, index: usize, number: u64) {
+        let wall = self.clock.wall();
+        let now = self.clock.elapsed();
+        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else { return };
+        let Some(at) = stream.files.iter().position(|file| file.number == number) else { return };
+        let mut hands = Hands {
+            sink: &mut *self.sink,
+            buffer: &mut self.buffer,
+            scratch: &mut self.scratch,
+            settings: &self.config.parse,
+            now: wall,
+            quantum: 0,
+            draining: self.draining,
+        };
+        stream.note_rotated_away(at, &mut hands);
+        self.gaps.entry(AbandonReason::RotatedAway).or_default().1 += 1;
+        self.touched.push(index);
+        self.batch_since.get_or_insert(now);
     }
 
     /// Goes on with a deleted text through its reserve link; without one the rest is lost.

@@ -241,44 +241,51 @@ impl Stream {
         if lost == 0 {
             return 0;
         }
+        let message = format!("{lost} bytes of this log are missing here: {}", reason.as_str());
+        self.leave_gap(index, offset, offset + lost, reason, &message, hands);
+        lost
+    }
+
+    /// Says that texts between this one and the next may be missing, nobody knows how many bytes.
+    pub(super) fn note_rotated_away(&mut self, index: usize, hands: &mut Hands<'_>) {
+        let Some(offset) = self.files.get(index).map(|file| file.tail.size()) else { return };
+        let message = "lines may be missing here: this log was rotated past what was known of it \
+                       while nodetap was not running";
+        self.leave_gap(index, offset, offset, AbandonReason::RotatedAway, message, hands);
+    }
+
+    /// Puts a gap record in the place of what is lost.
+    fn leave_gap(
+        &mut self,
+        index: usize,
+        offset: u64,
+        end: u64,
+        reason: AbandonReason,
+        message: &str,
+        hands: &mut Hands<'_>,
+    ) {
         self.touched = true;
-        let Some(identity) = &file.identity else {
-            return lost;
-        };
-        let time = if self.last_time.0 == 0 {
-            hands.now
-        } else {
-            self.last_time
-        };
-        let message = format!(
-            "{lost} bytes of this log are missing here: {}",
-            reason.as_str()
-        );
+        let Some(file) = self.files.get(index) else { return };
+        let Some(identity) = &file.identity else { return };
+        let time = if self.last_time.0 == 0 { hands.now } else { self.last_time };
         let entry = Entry {
             time,
             output: OutputStream::None,
             level: Level::Unknown,
-            message: &message,
+            message,
             offset,
-            end: offset + lost,
+            end,
             end_started: identity.file.started,
             part: 0,
             tags: Tags::GAP,
             app: None,
             error: Some(reason.as_str()),
         };
-        hands.sink.push(
-            file.number,
-            &Record {
-                file: &identity.file,
-                entry,
-            },
-        );
+        hands.sink.push(file.number, &Record { file: &identity.file, entry });
         tracing::error!(
-            stream = %self.origin.stream, path = %file.source.path.display(), bytes = lost,
-            reason = reason.as_str(), "lines are lost"
+            stream = %self.origin.stream, path = %file.source.path.display(),
+            bytes = end - offset, reason = reason.as_str(), "lines are lost"
         );
-        lost
     }
 
     /// Finds the text that an open file carries among those that are known here.
@@ -311,6 +318,22 @@ impl Stream {
                 .get_mut(*index)
                 .is_some_and(|file| carries(file, place, carrier))
         })
+    }
+
+    /// The newest text that an earlier process followed, if it is gone while newer ones of the same life of the container
+    /// are there: what came between them may have been rotated away unseen. Kubelet and Docker remove the oldest first,
+    /// so while the newest known text is there nothing can be missing.
+    pub(super) fn newest_rotated_away(&self) -> Option<u64> {
+        let was_known = |file: &&Followed| file.size_before > 0 || file.acknowledged > 0;
+        let newest = self.files.iter().filter(was_known).max_by_key(|file| file.started())?;
+        let is_gone = newest.places.is_empty() && newest.source.format != Format::Text;
+        let restart = newest.source.link.restart;
+        let has_newer = self.files.iter().any(|file| {
+            !file.places.is_empty()
+                && file.source.link.restart == restart
+                && file.started() > newest.started()
+        });
+        (is_gone && has_newer).then_some(newest.number)
     }
 
     /// The least start that a text may have that follows all others which come before it in the chain.
@@ -376,6 +399,12 @@ fn carries(file: &mut Followed, place: &Place, carrier: &mut Carrier) -> bool {
                 .any(|known| compressed_from(&known.source.path)))
     {
         return true;
+    }
+    // What was read tells more than what the file has now: it may have been cut since.
+    if let Some((offset, marker)) = file.tail.marker().filter(|(offset, _)| *offset > 0)
+        && let Some(found) = marker_at(carrier, offset)
+    {
+        return found == marker;
     }
     if let Some(own) = &mut file.tail.carrier {
         return same_text(own, carrier).unwrap_or(false);

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs what the tests need beyond Rust and Go, from Debian's packages; does nothing where it is there already.
+set -euo pipefail
+missing=()
+need() { command -v "$1" > /dev/null || missing+=("$2"); }
+need mkfs.ext4 e2fsprogs
+need perl perl
+need ip iproute2
+need iptables iptables
+need unshare util-linux
+need python3 python3
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+if [[ $(id -u) -ne 0 ]] || ! command -v apt-get > /dev/null; then
+    echo "tests need: ${missing[*]} (install them, or run as root on Debian)" >&2
+    exit 1
+fi
+apt-get update -q
+DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
