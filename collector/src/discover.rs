@@ -8,6 +8,7 @@
 mod beneath;
 mod docker;
 mod follow;
+mod know;
 mod links;
 mod list;
 mod names;
@@ -235,7 +236,7 @@ impl Settings {
                 .map(str::to_owned)
                 .into(),
             select: Selection::default(),
-            rescan_interval: Duration::from_secs(180),
+            rescan_interval: Duration::from_mins(3),
             watches_max: None,
             resolve: Resolve::default(),
         }

@@ -83,7 +83,7 @@ const READ_FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// As many links as the kernel follows in one path (path_resolution(7)).
+/// As many links as the kernel follows in one path; `path_resolution(7)`.
 const LINKS_MAX: usize = 40;
 
 // === impl Place ===
@@ -245,6 +245,14 @@ impl Root {
             None => Ok(self.directory.try_clone()?),
         }
     }
+}
+
+/// Whether an open failed because no such directory or file stands there, or a link that is not followed.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    let absent = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV];
+    absent
+        .iter()
+        .any(|absent| error.raw_os_error() == Some(absent.raw_os_error()))
 }
 
 /// What a file that is not regular is.

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::docker::CONFIG_NAMES;
-use super::names;
 use super::tree::{Key, Knowledge, Role};
 use super::walk::{Child, child_role};
 use super::watch::{Happening, Interest, LIMIT_FILE, WatchError};
@@ -26,7 +25,7 @@ impl Discovery {
         let Some(known) = self.tree.get(key) else {
             return;
         };
-        let interest = match (known.role.has_logs(), known.is_hot) {
+        let interest = match (known.role.has_logs(), known.is_hot || known.is_unwanted) {
             (false, _) => Interest::Names,
             (true, false) => Interest::Writes,
             (true, true) => Interest::Closes,
@@ -73,13 +72,14 @@ impl Discovery {
     /// Takes what inotify has to tell into the table, and into `changes` what concerns files alone.
     pub(super) fn take_events(&mut self, now: Instant, changes: &mut Changes) {
         let mut written: HashMap<Key, BTreeMap<OsString, bool>> = HashMap::new();
-        let mut named: Vec<(Key, Happening, OsString)> = Vec::new();
+        let mut named: Vec<(Key, Happening, OsString, bool)> = Vec::new();
         let drained = self.watcher.drain(|event| {
             let is_close = match event.happening {
                 Happening::Written => false,
                 Happening::Closed => true,
                 Happening::Appeared | Happening::Vanished | Happening::Ended => {
-                    named.push((event.key, event.happening, event.name.to_owned()));
+                    let name = event.name.to_owned();
+                    named.push((event.key, event.happening, name, event.is_directory));
                     return;
                 }
             };
@@ -97,12 +97,14 @@ impl Discovery {
             }
         }
         named.dedup();
-        for (key, happening, name) in &named {
+        for (key, happening, name, is_directory) in &named {
             match happening {
                 Happening::Ended => self.ended(*key, now),
-                Happening::Appeared | Happening::Vanished => {
-                    self.name_changed(*key, name, *happening == Happening::Appeared, now);
+                Happening::Appeared => {
+                    self.name_vanished(*key, name, now);
+                    self.name_appeared(*key, name, *is_directory, now);
                 }
+                Happening::Vanished => self.name_vanished(*key, name, now),
                 Happening::Written | Happening::Closed => {}
             }
         }
@@ -122,47 +124,59 @@ impl Discovery {
         self.leave(key, now);
         // What a mount had hidden may stand there now.
         if let Some((parent, name)) = parent {
-            self.name_changed(parent, OsStr::new(&name), true, now);
+            self.name_appeared(parent, OsStr::new(&name), true, now);
         }
     }
 
-    /// A name came or went in a directory.
-    fn name_changed(&mut self, key: Key, name: &OsStr, appeared: bool, now: Instant) {
+    /// A name went from a directory, or came anew: what stood under it may be gone.
+    fn name_vanished(&mut self, key: Key, name: &OsStr, now: Instant) {
         let Some(known) = self.tree.get(key) else {
             return;
         };
-        let role = known.role.clone();
-        let Some(name) = name.to_str() else {
-            if role.has_logs() {
+        let Some(text) = name.to_str() else {
+            if known.role.has_logs() {
                 self.mark(key, now);
             }
             return;
         };
-        if let Some(child) = self.tree.child(key, name) {
-            let here = self
-                .tree
-                .get(child)
-                .map(|child| (child.place.clone(), child.inode));
-            if here.is_some_and(|(place, inode)| self.inode(&place) != Some(inode)) {
-                self.leave(child, now);
-            }
-        }
-        if self.is_log(&role, name) {
+        if known.role.is_log(text) {
             self.mark(key, now);
         }
-        if !appeared {
-            return;
+        if let Some(child) = self.tree.child(key, text)
+            && self.is_replaced(child)
+        {
+            self.leave(child, now);
         }
+    }
+
+    /// Whether another directory or none stands where one was; false if that can't be told now.
+    fn is_replaced(&self, key: Key) -> bool {
+        let Some(known) = self.tree.get(key) else {
+            return false;
+        };
+        self.inode(&known.place)
+            .is_ok_and(|inode| inode != Some(known.inode))
+    }
+
+    /// A name came into a directory.
+    fn name_appeared(&mut self, key: Key, name: &OsStr, is_directory: bool, now: Instant) {
+        let Some(name) = name.to_str() else { return };
+        // A link on the way to a root may lead to a directory, too.
         self.arrive_wanted(key, name, now);
+        let Some(known) = self.tree.get(key) else {
+            return;
+        };
         let depth_max = self.settings.volumes.map_or(0, |limits| limits.depth_max);
-        match &role {
+        match &known.role {
             Role::Links => self.read_link(key, name, now),
             Role::DockerContainer(_) if CONFIG_NAMES.contains(&name) => self.know_docker(key, now),
-            role => match child_role(role, name, depth_max) {
+            role if is_directory => match child_role(role, name, depth_max) {
                 Child::Of(role) => self.arrive_child(key, name, role, None, now),
                 Child::Unknown => self.unknown_names += 1,
-                Child::TooDeep | Child::Uninteresting => {}
+                Child::TooDeep => self.note_too_deep(),
+                Child::Uninteresting => {}
             },
+            _ => {}
         }
     }
 
@@ -191,27 +205,13 @@ impl Discovery {
                 return self.mark(key, now);
             }
         }
-        if !self.is_log(role, text) {
+        if !role.is_log(text) {
             return;
         }
         if closed {
             changes.closed.push((id, name.clone()));
         }
         changes.grown.push((id, name));
-    }
-
-    /// Whether a name in a directory of this role is a log's.
-    pub(super) fn is_log(&self, role: &Role, name: &str) -> bool {
-        match role {
-            Role::PodContainer { .. } => names::pod_log(name).is_some(),
-            Role::DockerContainer(container) => names::docker_log(name, &container.id).is_some(),
-            Role::Volume { .. } => names::text_log(name, &names::is_text_log).is_some(),
-            Role::Host { patterns } => names::text_log(name, &|name| {
-                patterns.iter().any(|pattern| pattern.is_match(name))
-            })
-            .is_some(),
-            _ => false,
-        }
     }
 
     /// Has a directory listed as soon as it has rested.

@@ -10,6 +10,7 @@ use super::Discovery;
 use super::beneath;
 use super::names;
 use super::tree::Key;
+use super::walk::NAMES_MAX;
 
 /// How many links are kept at most.
 const LINKS_MAX: usize = 100_000;
@@ -21,7 +22,9 @@ impl Discovery {
         };
         let path = known.place.path();
         let mut found = Vec::new();
-        self.each_name(directory, &path, |name, _| found.push(name.to_owned()));
+        self.each_name(directory, &path, NAMES_MAX, |name, _| {
+            found.push(name.to_owned());
+        });
         for name in found {
             let link = beneath::read_link(directory.as_fd(), OsStr::new(&name));
             self.take_link(&name, link, now);

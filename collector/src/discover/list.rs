@@ -6,30 +6,26 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use record::origin::{Format, Kind, Link};
 use record::{Container, Origin, Pod, Source, Timestamp};
 use rustix::fs::{AtFlags, Dir, Stat};
 use rustix::io::Errno;
 
-use super::beneath::{self, Refusal, Verdict};
-use super::docker::{self, CONFIG_BYTES_MAX, CONFIG_NAMES, Facts};
+use super::beneath::{self, Refusal, Verdict, is_absent};
+use super::docker::Facts;
+use super::know::{Hold, hold};
 use super::names::{self, Chained};
-use super::tree::{Directory, DockerContainer, Key, Knowledge, PodNames, Role, Tally};
+use super::tree::{Directory, Key, Knowledge, PodNames, Role, Tally};
+use super::walk::NAMES_MAX;
 use super::{DirId, Discovery, Found, Listing};
-
-/// How long a Docker container's files are held back for its configuration, which tells whose they are.
-const DOCKER_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Names of other directories than volumes are made by the platform; this bounds even those.
-const ENTRIES_MAX: usize = 1_000_000;
 
 /// What a listing came to.
 enum Outcome {
     Files(Vec<Found>),
-    /// Whose the files are is not known yet; to be asked again then.
-    Held(Instant),
+    /// Whose the files are is not known yet; to be asked again then, or when there is news.
+    Held(Option<Instant>),
     /// The directory is another or none.
     Gone,
     /// It could not be read this time.
@@ -56,17 +52,19 @@ impl Discovery {
             .collect();
         let mut out = Vec::with_capacity(ids.len());
         for id in ids {
-            // Reading a Docker configuration may give the directory another id.
+            let Some(files) = self.list_members(id, now) else {
+                continue;
+            };
             for key in self.tree.members(id).to_vec() {
-                self.know_docker(key, now);
+                if let Some(known) = self.tree.get_mut(key) {
+                    known.is_told = true;
+                }
             }
-            if let Some(files) = self.list_members(id, now) {
-                out.push(Listing {
-                    dir: id,
-                    files,
-                    gone: false,
-                });
-            }
+            out.push(Listing {
+                dir: id,
+                files,
+                gone: false,
+            });
         }
         let gone = self.take_gone().into_iter();
         out.extend(gone.map(|dir| Listing {
@@ -83,10 +81,19 @@ impl Discovery {
         let members = self.tree.members(id).to_vec();
         let mut is_whole = !members.is_empty();
         for key in members {
+            self.due.remove(&key);
+            if self.is_awaited(key) {
+                self.know_docker(key, now);
+            }
+            if self.tree.get(key).is_some_and(|known| known.id != id) {
+                // Its configuration gave it to another stream; that one is told soon.
+                is_whole = false;
+                continue;
+            }
             match self.list(key, now) {
                 Outcome::Files(mut files) => all.append(&mut files),
                 Outcome::Held(until) => {
-                    self.due.insert(key, until);
+                    self.due.extend(until.map(|until| (key, until)));
                     is_whole = false;
                 }
                 Outcome::Gone => {
@@ -122,10 +129,7 @@ impl Discovery {
         let directory = match self.root.directory(&known.place) {
             Ok(directory) => directory,
             Err(error) => {
-                let gone = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV];
-                let is_gone = gone
-                    .iter()
-                    .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()));
+                let is_gone = is_absent(&error);
                 return if is_gone {
                     Outcome::Gone
                 } else {
@@ -160,9 +164,23 @@ impl Discovery {
         let Some(known) = self.tree.get_mut(key) else {
             return Outcome::Gone;
         };
+        let is_unwanted = tally.files > 0 && found.is_empty();
+        let is_other = std::mem::replace(&mut known.is_unwanted, is_unwanted) != is_unwanted;
         known.tally = tally;
         known.listed = Some(now);
-        hold(known, !found.is_empty(), now).map_or(Outcome::Files(found), Outcome::Held)
+        let held = hold(known, !found.is_empty(), now);
+        if is_other {
+            self.rewatch(key);
+            if !is_unwanted {
+                // Writes before the watch was changed were not told.
+                self.mark(key, now);
+            }
+        }
+        match held {
+            Hold::Free => Outcome::Files(found),
+            Hold::Until(until) => Outcome::Held(Some(until)),
+            Hold::Unknown => Outcome::Held(None),
+        }
     }
 
     fn path_of(&self, key: Key) -> String {
@@ -170,121 +188,6 @@ impl Discovery {
             known.place.path().to_string_lossy().into_owned()
         })
     }
-
-    /// Reads a Docker container's configuration, if it is there and says something new.
-    pub(super) fn know_docker(&mut self, key: Key, now: Instant) {
-        let Some(known) = self.tree.get(key) else {
-            return;
-        };
-        let Role::DockerContainer(container) = &known.role else {
-            return;
-        };
-        let mut container = container.clone();
-        let read = |name: &str, bytes_max| self.root.read(&known.place.join(name), bytes_max).ok();
-        let facts = CONFIG_NAMES
-            .iter()
-            .find_map(|name| Facts::parse(&read(name, CONFIG_BYTES_MAX)?));
-        let driver =
-            read("hostconfig.json", CONFIG_BYTES_MAX).and_then(|host| docker::driver(&host));
-        container.driver = driver.or(container.driver);
-        let mut stream = None;
-        let mut is_news = true;
-        container.knowledge = match (container.knowledge, facts) {
-            (Knowledge::Awaited { .. }, Some(facts)) => {
-                let origin = Arc::new(facts.origin(&container.id));
-                stream = Some(origin.stream.clone());
-                Knowledge::Known { facts, origin }
-            }
-            (Knowledge::Known { facts: old, origin }, Some(facts))
-                if old != facts && origin.stream == facts.stream(&container.id) =>
-            {
-                let origin = Arc::new(facts.origin(&container.id));
-                Knowledge::Known { facts, origin }
-            }
-            (Knowledge::Awaited { until }, None) => {
-                // Containers that were there before us have had their time.
-                is_news = false;
-                Knowledge::Awaited {
-                    until: until.or((self.scans <= 1).then_some(now)),
-                }
-            }
-            (knowledge, _) => {
-                is_news = false;
-                knowledge
-            }
-        };
-        self.docker_known(key, *container, stream, now);
-        if is_news {
-            self.mark(key, now);
-        }
-    }
-
-    fn docker_known(
-        &mut self,
-        key: Key,
-        container: DockerContainer,
-        stream: Option<String>,
-        now: Instant,
-    ) {
-        let pod = match &container.knowledge {
-            Knowledge::Known { facts, .. } => facts.pod(),
-            Knowledge::Awaited { .. } | Knowledge::Missing { .. } => None,
-        };
-        if let Some((uid, namespace, name)) = pod {
-            let pod = PodNames {
-                namespace: namespace.into(),
-                name: name.into(),
-                uid: uid.into(),
-            };
-            self.learn_pod(Arc::new(pod), now);
-        }
-        let Some(known) = self.tree.get_mut(key) else {
-            return;
-        };
-        known.role = Role::DockerContainer(Box::new(container));
-        let was_hot = known.is_hot;
-        let Some(stream) = stream else { return };
-        self.tree.join_stream(key, stream);
-        if self
-            .tree
-            .get(key)
-            .is_some_and(|known| known.is_hot != was_hot)
-        {
-            self.rewatch(key);
-        }
-    }
-}
-
-/// Until when the files of a directory are held back.
-///
-/// A Docker container whose configuration does not come in time goes on with its id, and keeps it, so that the stream
-/// does not change its name.
-fn hold(known: &mut Directory, has_files: bool, now: Instant) -> Option<Instant> {
-    let Role::DockerContainer(container) = &mut known.role else {
-        return None;
-    };
-    let Knowledge::Awaited { until } = &mut container.knowledge else {
-        return None;
-    };
-    if !has_files {
-        return None;
-    }
-    let at = until
-        .or_else(|| now.checked_add(DOCKER_PATIENCE))
-        .unwrap_or(now);
-    *until = Some(at);
-    if at > now {
-        return Some(at);
-    }
-    container.knowledge = Knowledge::Missing {
-        origin: Arc::new(Facts::default().origin(&container.id)),
-    };
-    let path = known.place.path();
-    tracing::warn!(
-        ?path,
-        "no readable Docker configuration, going on with the container's id"
-    );
-    None
 }
 
 impl Files<'_> {
@@ -300,14 +203,14 @@ impl Files<'_> {
                 break;
             }
             match entry.file_name().to_str() {
-                Ok(name) if self.discovery.is_log(&self.known.role, name) => {
-                    wanted.push(name.to_owned())
+                Ok(name) if self.known.role.is_log(name) => {
+                    wanted.push(name.to_owned());
                 }
                 Ok(_) => {}
                 Err(_) => {
                     let name = entry.file_name().to_string_lossy();
                     // Only what would else be taken is worth a word.
-                    if self.discovery.is_log(&self.known.role, &name) {
+                    if self.known.role.is_log(&name) {
                         self.refuse(Refusal::Name, &name);
                     }
                 }
@@ -329,7 +232,7 @@ impl Files<'_> {
     fn limits(&self) -> (usize, usize) {
         match (&self.known.role, self.discovery.settings.volumes) {
             (Role::Volume { .. }, Some(limits)) => (limits.entries_max, limits.files_max),
-            _ => (ENTRIES_MAX, ENTRIES_MAX),
+            _ => (NAMES_MAX, NAMES_MAX),
         }
     }
 
@@ -422,13 +325,12 @@ impl Files<'_> {
             gzip,
         } = chained;
         let live_path = self.path.join(live);
-        let origin = match self.origins.get(live) {
-            Some(origin) => Arc::clone(origin),
-            None => {
-                let origin = self.origin(&live_path)?;
-                self.origins.insert(live.to_owned(), Arc::clone(&origin));
-                origin
-            }
+        let origin = if let Some(origin) = self.origins.get(live) {
+            Arc::clone(origin)
+        } else {
+            let origin = self.origin(&live_path)?;
+            self.origins.insert(live.to_owned(), Arc::clone(&origin));
+            origin
         };
         Some(Source {
             path: self.path.join(name),

@@ -156,7 +156,8 @@ pub(super) fn link_container_id(name: &str) -> Option<&str> {
 
 /// Whether `name` is the log of a plain text file in a volume.
 pub(super) fn is_text_log(name: &str) -> bool {
-    name.len() > ".log".len() && name.ends_with(".log")
+    name.strip_suffix(".log")
+        .is_some_and(|stem| !stem.is_empty())
 }
 
 /// Reads what follows a live file's name: a number of at most five digits, a date, or `old`.
@@ -333,10 +334,7 @@ mod tests {
             let found = text_log(name, &|name| is_text_log(name) || name == "syslog");
             assert_eq!(
                 found.map(|found| (found.live, found.rotation, found.gzip)),
-                match expect {
-                    Some((live, rotation, gzip)) => Some((live, rotation, gzip)),
-                    None => None,
-                }
+                expect
             );
         };
         let dated = |date: &str| Rotation::Dated(date.into());

@@ -65,7 +65,7 @@ pub(super) fn docker(root: &Root, running: &Running, globs: &[String]) -> Vec<Ca
             Ok(roots) => out.extend(roots.into_iter().map(|path| found(path, config))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(path = config, %error, "cannot read Docker's configuration")
+                tracing::warn!(path = config, %error, "cannot read Docker's configuration");
             }
         }
     }
@@ -213,7 +213,7 @@ fn values(arguments: &[&str], flags: &[&str]) -> Vec<String> {
             match argument.strip_prefix(flag) {
                 Some("") => out.extend(rest.next().map(|value| (*value).to_owned())),
                 Some(value) if value.starts_with('=') => {
-                    out.push(value.get(1..).unwrap_or_default().to_owned())
+                    out.push(value.get(1..).unwrap_or_default().to_owned());
                 }
                 // A short flag may have its value right behind it.
                 Some(value) if flag.len() == 2 => out.push(value.to_owned()),

@@ -10,6 +10,7 @@ use record::origin::Origin;
 use super::DirId;
 use super::beneath::{Place, Refusal};
 use super::docker::Facts;
+use super::names;
 use super::roots::Holds;
 
 /// One directory of this table; never used again.
@@ -33,6 +34,10 @@ pub(super) struct Directory {
     pub(super) role: Role,
     /// Whether the caller looks at the sizes of the files itself.
     pub(super) is_hot: bool,
+    /// Whether all its files are excluded, so that writes into them need not be told.
+    pub(super) is_unwanted: bool,
+    /// Whether the caller was told of it.
+    pub(super) is_told: bool,
     /// The scan that saw it last.
     pub(super) scan: u64,
     /// When it was listed last.
@@ -164,6 +169,20 @@ impl Role {
         }
     }
 
+    /// Whether a name in a directory of this role is a log's.
+    pub(super) fn is_log(&self, name: &str) -> bool {
+        match self {
+            Self::PodContainer { .. } => names::pod_log(name).is_some(),
+            Self::DockerContainer(container) => names::docker_log(name, &container.id).is_some(),
+            Self::Volume { .. } => names::text_log(name, &names::is_text_log).is_some(),
+            Self::Host { patterns } => names::text_log(name, &|name| {
+                patterns.iter().any(|pattern| pattern.is_match(name))
+            })
+            .is_some(),
+            _ => false,
+        }
+    }
+
     /// What a root directory of this role holds.
     pub(super) fn holds(&self) -> Option<Holds> {
         match self {
@@ -276,6 +295,8 @@ impl Tree {
                 wants: Vec::new(),
                 role,
                 is_hot: false,
+                is_told: false,
+                is_unwanted: false,
                 scan: 0,
                 listed: None,
                 tally: Tally::default(),

@@ -8,19 +8,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags};
-use rustix::io::Errno;
 
-use super::beneath::Place;
+use super::beneath::{Place, is_absent};
 use super::names;
 use super::roots::Holds;
-use super::tree::{DockerContainer, Key, Knowledge, PodNames, Role, Segment, Want};
+use super::tree::{DockerContainer, Inode, Key, Knowledge, PodNames, Role, Segment, Want};
 use super::{DirId, Discovery};
 
 /// How many links, unreadable directories and other curiosities are kept at most for the report.
 const KEPT_MAX: usize = 1_000;
 
-/// How many names of one directory are looked at, at least, when directories are looked for.
-const NAMES_MAX: usize = 100_000;
+/// How many names of one of the platform's own directories are looked at.
+pub(super) const NAMES_MAX: usize = 1_000_000;
 
 /// A directory that is about to be entered.
 struct Arrival {
@@ -116,7 +115,7 @@ impl Discovery {
                 return Some(key);
             }
             let other = directory.place.clone();
-            let is_alias = other != place && self.inode(&other) == Some(inode);
+            let is_alias = other != place && self.inode(&other).is_ok_and(|its| its == Some(inode));
             if is_alias {
                 // One directory under two names, as with a link from one root to another: taken once.
                 if self.aliases.len() < KEPT_MAX {
@@ -131,9 +130,6 @@ impl Discovery {
             && let Some(old) = self.tree.child(*parent, name)
         {
             self.leave(old, now);
-        }
-        if let Role::Volume { uid, .. } = &role {
-            self.admit_volume(uid)?;
         }
         if role.holds().is_some() {
             self.bases.insert(Arc::clone(&place.base));
@@ -160,21 +156,28 @@ impl Discovery {
     }
 
     /// Whether another directory of a pod's volumes may be taken.
-    fn admit_volume(&mut self, uid: &str) -> Option<()> {
-        let limits = self.settings.volumes?;
-        if self.tree.volumes_count >= limits.directories_max {
-            let text = format!("{} directories of volumes, at most", limits.directories_max);
-            self.note_limit(text);
-            return None;
+    fn admits_volume(&mut self, uid: &str) -> bool {
+        let Some(limits) = self.settings.volumes else {
+            return false;
+        };
+        let (most, most_of_pod) = (limits.directories_max, limits.pod_directories_max);
+        if self.tree.volumes_count >= most {
+            self.note_limit(format!("{most} directories of volumes, at most"));
+            return false;
         }
-        if self.tree.volumes_of(uid) >= limits.pod_directories_max {
-            let most = limits.pod_directories_max;
+        if self.tree.volumes_of(uid) >= most_of_pod {
             self.note_limit(format!(
-                "{most} directories of volumes of pod {uid}, at most"
+                "{most_of_pod} directories of volumes of pod {uid}, at most"
             ));
-            return None;
+            return false;
         }
-        Some(())
+        true
+    }
+
+    /// Says that volumes have directories deeper than is looked.
+    pub(super) fn note_too_deep(&mut self) {
+        let depth_max = self.settings.volumes.map_or(0, |limits| limits.depth_max);
+        self.note_limit(format!("{depth_max} directories deep in a volume, at most"));
     }
 
     /// Keeps a pod's names for its volumes, which may have been found before.
@@ -192,11 +195,16 @@ impl Discovery {
         self.pods.insert(pod.uid.clone(), pod);
     }
 
-    pub(super) fn inode(&self, place: &Place) -> Option<(u64, u64)> {
-        let directory = self.root.directory(place).ok()?;
-        rustix::fs::fstat(directory)
-            .ok()
-            .map(|stat| (stat.st_dev, stat.st_ino))
+    /// The inode of the directory that stands at a place, if one does.
+    pub(super) fn inode(&self, place: &Place) -> io::Result<Option<Inode>> {
+        match self.root.directory(place) {
+            Ok(directory) => {
+                let stat = rustix::fs::fstat(directory)?;
+                Ok(Some((stat.st_dev, stat.st_ino)))
+            }
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Enters what is wanted below a directory on the way.
@@ -223,7 +231,7 @@ impl Discovery {
                     .iter()
                     .any(|want| want.next().is_some_and(|segment| segment.is(name)))
             };
-            self.each_name(directory, &place, |name, kind| {
+            self.each_name(directory, &place, NAMES_MAX, |name, kind| {
                 let may_be_directory = matches!(
                     kind,
                     FileType::Directory | FileType::Symlink | FileType::Unknown
@@ -275,24 +283,29 @@ impl Discovery {
             _ => {}
         }
         let (role, path) = (known.role.clone(), known.place.path());
+        // Volumes' directories are tenants', so no more names are looked at than a listing does.
+        let most = match (&role, self.settings.volumes) {
+            (Role::Volume { .. }, Some(limits)) => limits.entries_max,
+            _ => NAMES_MAX,
+        };
         let depth_max = self.settings.volumes.map_or(0, |limits| limits.depth_max);
         let mut found = Vec::new();
         let mut unknown = 0;
-        let mut too_deep = 0;
-        self.each_name(directory, &path, |name, kind| {
+        let mut is_too_deep = false;
+        self.each_name(directory, &path, most, |name, kind| {
             if !matches!(kind, FileType::Directory | FileType::Unknown) {
                 return;
             }
             match child_role(&role, name, depth_max) {
                 Child::Of(role) => found.push((name.to_owned(), role)),
-                Child::TooDeep => too_deep += 1,
+                Child::TooDeep => is_too_deep = true,
                 Child::Unknown => unknown += 1,
                 Child::Uninteresting => {}
             }
         });
         self.unknown_names += unknown;
-        if too_deep > 0 {
-            self.note_limit(format!("{depth_max} directories deep in a volume, at most"));
+        if is_too_deep {
+            self.note_too_deep();
         }
         for (name, role) in found {
             self.arrive_child(key, &name, role, Some(directory), now);
@@ -312,6 +325,12 @@ impl Discovery {
             return;
         };
         let place = known.place.join(name);
+        if let Role::Volume { uid, .. } = &role
+            && !known.children.contains_key(name)
+            && !self.admits_volume(uid)
+        {
+            return;
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = match parent {
             Some(parent) => {
@@ -333,11 +352,7 @@ impl Discovery {
             Ok(directory) => return self.enter(arrival, &directory, now),
             Err(error) => error,
         };
-        let gone = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV];
-        if gone
-            .iter()
-            .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()))
-        {
+        if is_absent(&error) {
             return;
         }
         self.note_unreadable(&arrival.place.path(), &error);
@@ -373,24 +388,20 @@ impl Discovery {
             }
             match self.tree.members(directory.id).first() {
                 Some(other) => _ = self.due.insert(*other, now),
-                None => self.gone.push(directory.id),
+                None if directory.is_told => self.gone.push(directory.id),
+                None => {}
             }
         }
     }
 
     /// Gives each name of a directory that is UTF-8 and its kind, as far as the directory tells it.
-    ///
-    /// A volume's directories are tenants', so it ends after as many names as a listing looks at.
     pub(super) fn each_name(
         &mut self,
         directory: &OwnedFd,
         path: &Path,
+        most: usize,
         mut each: impl FnMut(&str, FileType),
     ) {
-        let most = self
-            .settings
-            .volumes
-            .map_or(NAMES_MAX, |limits| limits.entries_max.max(NAMES_MAX));
         let mut read = || -> io::Result<()> {
             for entry in Dir::read_from(directory)?.take(most) {
                 let entry = entry?;

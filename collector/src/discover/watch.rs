@@ -46,6 +46,8 @@ pub(super) struct Event<'a> {
     pub(super) key: Key,
     pub(super) happening: Happening,
     pub(super) name: &'a OsStr,
+    /// Whether the name is a directory's.
+    pub(super) is_directory: bool,
 }
 
 /// The watches of this process.
@@ -186,10 +188,12 @@ impl Watcher {
                 ended.push(event.wd());
             }
             let name = OsStr::from_bytes(event.file_name().map_or(&[], |name| name.to_bytes()));
+            let is_directory = flags.contains(ReadFlags::ISDIR);
             each(Event {
                 key,
                 happening,
                 name,
+                is_directory,
             });
         }
         for watch in ended {

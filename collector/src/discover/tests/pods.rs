@@ -311,3 +311,35 @@ fn rules_that_can_not_be_read_are_all_told() {
         ]
     );
 }
+
+#[test]
+fn writes_into_excluded_files_are_not_told() {
+    let node = Node::new();
+    let log = format!("{}/web/0.log", pod());
+    node.write(&log, "x\n");
+    let select = |namespace: &str| {
+        let rule = RawRule {
+            namespace: Some(namespace.into()),
+            ..RawRule::default()
+        };
+        Selection::new(&[], &[rule]).unwrap()
+    };
+    let mut watched = Watched::new(Settings {
+        select: select("default"),
+        ..node.settings()
+    });
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .open(node.path(&log))
+        .unwrap();
+    watched.settle();
+    watched.changes.clear();
+    io::Write::write_all(&mut file, b"y\n").unwrap();
+    watched.settle();
+    assert!(watched.grown().is_empty());
+    watched.discovery.settings.select = select("other");
+    watched.scan();
+    watched.settle();
+    io::Write::write_all(&mut file, b"z\n").unwrap();
+    watched.until("growth", |watched| !watched.grown().is_empty());
+}
