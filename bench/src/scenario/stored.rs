@@ -53,6 +53,8 @@ impl Stored {
         }
         node.remove_state()?;
         let drained = node.drain()?;
+        // What was sealed last is kept a while for those who follow it; the next start removes it.
+        node.drain()?;
         fs::write(filled, stamp(settings)?)?;
         Ok((Self { node }, written, drained))
     }
