@@ -6,6 +6,7 @@
 //! is watched first and listed then, so that nothing can come between.
 
 mod beneath;
+mod children;
 mod docker;
 mod follow;
 mod know;

@@ -241,7 +241,7 @@ impl Files<'_> {
             None => {}
             Some(Verdict::Directory) => return,
             Some(Verdict::Refused(Refusal::Link)) if self.leads_to_docker(name, directory) => {
-                self.tally.docker_links += 1;
+                self.tally.untaken().docker_links += 1;
                 return;
             }
             Some(Verdict::Refused(refusal)) => return self.refuse(refusal, name),
@@ -251,7 +251,12 @@ impl Files<'_> {
         };
         self.tally.files += 1;
         if let Some(reason) = self.discovery.settings.select.excluded(&source) {
-            *self.tally.excluded.entry(reason.to_owned()).or_default() += 1;
+            *self
+                .tally
+                .untaken()
+                .excluded
+                .entry(reason.to_owned())
+                .or_default() += 1;
             return;
         }
         self.found.push(Found {
@@ -269,19 +274,17 @@ impl Files<'_> {
     }
 
     fn refuse(&mut self, refusal: Refusal, name: &str) {
-        let count = self.tally.refused.entry(refusal).or_default();
-        *count += 1;
         let path = self.path.join(name);
-        if self
-            .known
-            .tally
-            .refused
-            .get(&refusal)
-            .is_none_or(|before| *before < *count)
-        {
+        let before = self.known.tally.untaken.as_ref();
+        let before = before.and_then(|untaken| untaken.refused.get(&refusal));
+        let untaken = self.tally.untaken();
+        let count = untaken.refused.entry(refusal).or_default();
+        *count += 1;
+        // Once for each directory: a tenant can make thousands.
+        if before.is_none() && *count == 1 {
             tracing::warn!(?path, reason = %refusal, "refused a file");
         }
-        self.tally
+        untaken
             .refused_example
             .get_or_insert_with(|| path.to_string_lossy().into_owned());
     }

@@ -130,15 +130,23 @@ impl Discovery {
             let tally = &known.tally;
             report.directories += usize::from(known.role.has_logs());
             report.files += tally.files;
-            report.links.to_docker += tally.docker_links;
-            for (reason, count) in &tally.excluded {
+            let untaken = tally.untaken.iter();
+            report.links.to_docker += untaken
+                .clone()
+                .map(|untaken| untaken.docker_links)
+                .sum::<usize>();
+            for (reason, count) in untaken.clone().flat_map(|untaken| &untaken.excluded) {
                 *report.excluded.entry(reason.clone()).or_default() += count;
             }
-            for (reason, count) in &tally.refused {
+            for (reason, count) in untaken.clone().flat_map(|untaken| &untaken.refused) {
                 let (all, examples) = refused.entry(*reason).or_default();
                 *all += count;
                 if examples.len() < EXAMPLES_MAX {
-                    examples.extend(tally.refused_example.clone());
+                    examples.extend(
+                        untaken
+                            .clone()
+                            .filter_map(|untaken| untaken.refused_example.clone()),
+                    );
                 }
             }
             if let Role::DockerContainer(container) = &known.role {

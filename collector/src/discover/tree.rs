@@ -9,6 +9,7 @@ use record::origin::Origin;
 
 use super::DirId;
 use super::beneath::{Place, Refusal};
+use super::children::Children;
 use super::docker::Facts;
 use super::names;
 use super::roots::Holds;
@@ -28,7 +29,7 @@ pub(super) struct Directory {
     pub(super) place: Place,
     pub(super) inode: Inode,
     pub(super) parent: Option<(Key, String)>,
-    pub(super) children: BTreeMap<String, Key>,
+    pub(super) children: Children,
     /// What is looked for further down.
     pub(super) wants: Vec<Want>,
     pub(super) role: Role,
@@ -127,17 +128,24 @@ pub(super) enum Segment {
 pub(super) struct Tally {
     pub(super) files: usize,
     pub(super) entries: usize,
+    pub(super) is_cut: bool,
+    /// Most directories have none of it, and thousands of them are known.
+    pub(super) untaken: Option<Box<Untaken>>,
+}
+
+/// What a listing came upon and did not take.
+#[derive(Debug, Default)]
+pub(super) struct Untaken {
     pub(super) excluded: BTreeMap<String, usize>,
     pub(super) refused: BTreeMap<Refusal, usize>,
     pub(super) refused_example: Option<String>,
     pub(super) docker_links: usize,
-    pub(super) is_cut: bool,
 }
 
 /// The table.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    pub(super) directories: HashMap<Key, Directory>,
+    pub(super) directories: HashMap<Key, Box<Directory>>,
     inodes: HashMap<Inode, Key>,
     members: HashMap<DirId, Vec<Key>>,
     streams: HashMap<String, DirId>,
@@ -145,6 +153,14 @@ pub(super) struct Tree {
     volumes: HashMap<Arc<str>, usize>,
     pub(super) volumes_count: usize,
     next: u64,
+}
+
+// === impl Tally ===
+
+impl Tally {
+    pub(super) fn untaken(&mut self) -> &mut Untaken {
+        self.untaken.get_or_insert_default()
+    }
 }
 
 // === impl Role ===
@@ -236,11 +252,11 @@ impl Segment {
 
 impl Tree {
     pub(super) fn get(&self, key: Key) -> Option<&Directory> {
-        self.directories.get(&key)
+        self.directories.get(&key).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Directory> {
-        self.directories.get_mut(&key)
+        self.directories.get_mut(&key).map(Box::as_mut)
     }
 
     /// The directory that has this inode.
@@ -250,7 +266,7 @@ impl Tree {
 
     /// The directory `name` in another.
     pub(super) fn child(&self, parent: Key, name: &str) -> Option<Key> {
-        self.get(parent)?.children.get(name).copied()
+        self.get(parent)?.children.get(name)
     }
 
     /// The directories that the caller knows by one id.
@@ -276,7 +292,7 @@ impl Tree {
         if let Some((parent, name)) = &parent
             && let Some(parent) = self.directories.get_mut(parent)
         {
-            parent.children.insert(name.clone(), key);
+            parent.children.insert(name, key);
         }
         if let Role::Volume { uid, .. } = &role {
             *self.volumes.entry(Arc::clone(uid)).or_default() += 1;
@@ -286,12 +302,12 @@ impl Tree {
         self.members.insert(id, vec![key]);
         self.directories.insert(
             key,
-            Directory {
+            Box::new(Directory {
                 id,
                 place,
                 inode,
                 parent,
-                children: BTreeMap::new(),
+                children: Children::default(),
                 wants: Vec::new(),
                 role,
                 is_hot: false,
@@ -300,7 +316,7 @@ impl Tree {
                 scan: 0,
                 listed: None,
                 tally: Tally::default(),
-            },
+            }),
         );
         key
     }
@@ -324,13 +340,11 @@ impl Tree {
     }
 
     /// Takes a directory and all below it out, the lowest first.
-    pub(super) fn remove(&mut self, key: Key) -> Vec<(Key, Directory)> {
+    pub(super) fn remove(&mut self, key: Key) -> Vec<(Key, Box<Directory>)> {
         let mut order = vec![key];
         let mut at = 0;
         while let Some(key) = order.get(at) {
-            let children = self
-                .get(*key)
-                .map(|directory| directory.children.values().copied());
+            let children = self.get(*key).map(|directory| directory.children.keys());
             let children: Vec<Key> = children.into_iter().flatten().collect();
             order.extend(children);
             at += 1;
@@ -342,11 +356,11 @@ impl Tree {
             .collect()
     }
 
-    fn remove_one(&mut self, key: Key) -> Option<Directory> {
+    fn remove_one(&mut self, key: Key) -> Option<Box<Directory>> {
         let directory = self.directories.remove(&key)?;
         if let Some((parent, name)) = &directory.parent
             && let Some(parent) = self.directories.get_mut(parent)
-            && parent.children.get(name) == Some(&key)
+            && parent.children.get(name) == Some(key)
         {
             parent.children.remove(name);
         }

@@ -326,7 +326,7 @@ impl Discovery {
         };
         let place = known.place.join(name);
         if let Role::Volume { uid, .. } = &role
-            && !known.children.contains_key(name)
+            && known.children.get(name).is_none()
             && !self.admits_volume(uid)
         {
             return;
@@ -370,7 +370,7 @@ impl Discovery {
             let scan = self.scans;
             if let Some(directory) = self.tree.get_mut(key) {
                 directory.scan = scan;
-                ahead.extend(directory.children.values());
+                ahead.extend(directory.children.keys());
             }
         }
     }
