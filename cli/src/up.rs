@@ -29,7 +29,7 @@ pub(crate) mod progress;
 mod watch;
 
 /// How long the first look at everything may take before the first snapshot is given up.
-const FIRST_STATUS_PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_STATUS_PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether the loop has ended by itself: soon when that is what is waited for.
 const DRAINED_INTERVAL: Duration = Duration::from_millis(20);
 const ALIVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ fn start(place: &Place, args: &args::Up) -> anyhow::Result<Running> {
     let waker = Waker::new()
         .map_err(io::Error::from)
         .context("make a waker")?;
-    let sink = Embedded::start(writer, waker.clone(), Box::new(clock), args.until_drained)
+    let sink = Embedded::start(writer, waker.clone(), Box::new(clock))
         .context("start the store's thread")?;
     let config = settings::collector(place, args.until_drained)?;
     let host = config.node.host.clone();

@@ -15,6 +15,8 @@ use record::Source;
 use record::origin::Kind;
 use rustix::fs::{AtFlags, CWD};
 
+use crate::tail::Carrier;
+
 /// The name of a reserve directory below its base.
 pub const DIRECTORY: &str = ".nodetap-reserve";
 /// `TMPFS_MAGIC` of linux/magic.h.
@@ -47,7 +49,10 @@ impl Reserve {
     }
 
     /// Links an open file under its number. Gives the link's path without root, or `None` where that can't be.
-    pub fn keep(&mut self, file: &File, source: &Source, number: u64) -> Option<PathBuf> {
+    ///
+    /// An archive's link says so in its name, because what its file is called on disk changes while it is kept.
+    pub fn keep(&mut self, carrier: &Carrier, source: &Source, number: u64) -> Option<PathBuf> {
+        let file = carrier.file();
         let base = self.enabled.then(|| base_of(source)).flatten()?;
         let device = file.metadata().ok()?.dev();
         if self.device(&base)? != device {
@@ -66,8 +71,9 @@ impl Reserve {
     }
 
     /// Opens a link that [`Reserve::keep`] made.
-    pub fn open(&self, path: &Path) -> io::Result<File> {
-        File::open(self.place(path))
+    pub fn open(&self, path: &Path) -> io::Result<Carrier> {
+        let gzip = path.extension().is_some_and(|extension| extension == "gz");
+        Ok(Carrier::new(File::open(self.place(path))?, gzip))
     }
 
     /// Removes a link; the bytes go with it if nothing else holds them.

@@ -50,6 +50,8 @@ pub(super) struct Engine {
     pub(super) dirty: BTreeSet<(usize, u64)>,
     /// Numbers of files that the state can forget.
     pub(super) forgotten: Vec<u64>,
+    /// Reserve links to remove once the state no longer names them.
+    pub(super) released: Vec<std::path::PathBuf>,
     /// An identity must be durable before anything of its text is sent.
     pub(super) urgent: bool,
     pub(super) next_number: u64,
@@ -109,6 +111,7 @@ impl Engine {
             batches: HashMap::new(),
             dirty: BTreeSet::new(),
             forgotten: Vec::new(),
+            released: Vec::new(),
             urgent: false,
             next_number,
             retired: Ledger::default(),

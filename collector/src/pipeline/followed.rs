@@ -1,6 +1,7 @@
 //! One text on its way: where it is on disk, how far it is read, sent and received.
 
 use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use record::position::Marker;
 use record::{File, FileKey, Fingerprint, Position, Source, Timestamp};
 
 use crate::checkpoint::FileState;
+use crate::discover::Found;
 use crate::ledger::Ledger;
 use crate::ship::BatchId;
 use crate::tail::Tail;
@@ -203,6 +205,23 @@ impl Followed {
             .any(|place| place.device == device && place.inode == inode)
     }
 
+    /// Whether a listed file still has this text, as far as that is certain without looking into it: an inode that is
+    /// not held open may have been freed and used again.
+    pub(super) fn still_has(&self, found: &Found) -> bool {
+        let same_inode =
+            |place: &&Place| (place.device, place.inode) == (found.device, found.inode);
+        let Some(place) = self.places.iter().find(same_inode) else {
+            return false;
+        };
+        let held = self.tail.carrier.as_ref().is_some_and(|carrier| {
+            let metadata = carrier.file().metadata();
+            metadata.is_ok_and(|held| (held.dev(), held.ino()) == (found.device, found.inode))
+        });
+        let unchanged = place.source.path == found.source.path
+            && (found.source.link.gzip || found.size == self.tail.size() || self.trouble.is_some());
+        held || unchanged
+    }
+
     /// Takes a place, under its newest name.
     pub(super) fn meet(&mut self, place: Place) {
         let same = |known: &&mut Place| known.device == place.device && known.inode == place.inode;
@@ -230,6 +249,24 @@ impl Followed {
         }
         if (best.device, best.inode) != (self.device, self.inode) {
             (self.device, self.inode) = (best.device, best.inode);
+            self.dirty = true;
+        }
+    }
+
+    /// Takes what became known about the file's origin since its first line (a container's id comes after its log).
+    pub(super) fn describe(&mut self, node: &Arc<record::file::Node>) {
+        let Some(identity) = &mut self.identity else {
+            return;
+        };
+        if identity.file.origin != self.source.origin {
+            let started = identity.file.started;
+            identity.file = crate::enrich::file(
+                &self.source,
+                node,
+                identity.key,
+                identity.fingerprint,
+                started,
+            );
             self.dirty = true;
         }
     }

@@ -116,11 +116,7 @@ impl Engine {
                 device: one.device,
                 inode: one.inode,
             };
-            match stream
-                .files
-                .iter_mut()
-                .find(|file| file.is_at(one.device, one.inode))
-            {
+            match stream.files.iter_mut().find(|file| file.still_has(&one)) {
                 Some(file) => {
                     changed |= !one.source.link.gzip && one.size != file.tail.size();
                     file.meet(place);
@@ -128,8 +124,20 @@ impl Engine {
                 None => strangers.push(one),
             }
         }
+        for one in &strangers {
+            for file in &mut stream.files {
+                // The inode was free and has another text now.
+                file.places
+                    .retain(|place| (place.device, place.inode) != (one.device, one.inode));
+            }
+        }
+        let node = Arc::clone(&self.config.node);
+        let Some(stream) = self.stream_mut(index) else {
+            return;
+        };
         for file in &mut stream.files {
             file.choose_source();
+            file.describe(&node);
         }
         changed |= !strangers.is_empty();
         strangers.sort_by(|one, other| one.source.link.cmp(&other.source.link));
@@ -227,6 +235,45 @@ impl Engine {
         };
         stream.ledger.seen += file.tail.grow_to(size);
         stream.files.push(file);
+    }
+
+    /// Opens a live file again that was closed for idleness and may have grown. If it has another text now, it is met as
+    /// a new one.
+    pub(super) fn reopen(&mut self, index: usize) {
+        let now = self.clock.elapsed();
+        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        let mut cut = Vec::new();
+        for (at, file) in stream.files.iter_mut().enumerate() {
+            let is_closed = file.tail.carrier.is_none() && file.trouble.is_none() && !file.replaced;
+            if !is_closed || file.places.is_empty() || file.source.link.is_rotated() {
+                continue;
+            }
+            let Ok(opened) = self.discovery.open(&file.source) else {
+                continue;
+            };
+            let mut carrier = Carrier::new(opened, false);
+            let same_size = carrier.size().is_ok_and(|size| size == file.tail.size());
+            let known = file
+                .identity
+                .as_ref()
+                .and_then(|identity| identity.fingerprint);
+            let found = match first_line(&mut carrier) {
+                Ok(FirstLine::Complete(line)) => Some(Fingerprint::of_first_line(&line)),
+                Ok(FirstLine::Incomplete(_)) | Err(_) => None,
+            };
+            if known != found {
+                file.tail.carrier = Some(carrier);
+                cut.push(at);
+            } else if !same_size {
+                file.tail.carrier = Some(carrier);
+                file.grown_at = now;
+            }
+        }
+        for at in cut.into_iter().rev() {
+            self.replace(index, at);
+        }
     }
 
     /// A text that is followed was found under another inode, or again after a restart.
@@ -359,7 +406,7 @@ impl Engine {
         let Some(carrier) = &file.tail.carrier else {
             return;
         };
-        file.reserve = self.reserve.keep(carrier.file(), &file.source, number);
+        file.reserve = self.reserve.keep(carrier, &file.source, number);
         file.dirty |= file.reserve.is_some();
     }
 
@@ -443,9 +490,7 @@ impl Engine {
             .iter()
             .position(|place| (place.device, place.inode) == (device, inode));
         let cut = cut.map(|cut| file.places.remove(cut));
-        if let Some(reserve) = file.reserve.take() {
-            self.reserve.release(&reserve);
-        }
+        self.released.extend(file.reserve.take());
         file.tail.carrier = None;
         file.choose_source();
         let copies: Vec<_> = file
@@ -532,8 +577,12 @@ impl Engine {
     fn note_rotated_away(&mut self, index: usize, number: u64) {
         let wall = self.clock.wall();
         let now = self.clock.elapsed();
-        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else { return };
-        let Some(at) = stream.files.iter().position(|file| file.number == number) else { return };
+        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(at) = stream.files.iter().position(|file| file.number == number) else {
+            return;
+        };
         let mut hands = Hands {
             sink: &mut *self.sink,
             buffer: &mut self.buffer,
@@ -565,7 +614,7 @@ impl Engine {
         file.deleted_at.get_or_insert(wall);
         let opened = file.reserve.as_ref().map(|path| self.reserve.open(path));
         if let Some(Ok(opened)) = opened {
-            file.tail.carrier = Some(Carrier::new(opened, file.source.link.gzip));
+            file.tail.carrier = Some(opened);
             file.grown_at = now;
             stream.ledger.seen += take_up(file);
             self.look_up_known(index, number);
@@ -577,16 +626,22 @@ impl Engine {
         self.lose(index, at, reason);
     }
 
-    /// Notes that a writer closed a stream's file.
+    /// Notes that a writer closed a stream's file. What it had written until then is no sign of another writer.
     pub(super) fn note_closed(&mut self, index: usize, name: &std::ffi::OsStr) {
         let now = self.clock.elapsed();
         let Some(stream) = self.stream_mut(index) else {
             return;
         };
         for file in &mut stream.files {
-            if file.source.path.file_name() == Some(name) {
-                file.closed_at = Some(now);
+            if file.source.path.file_name() != Some(name) {
+                continue;
             }
+            match file.tail.measure() {
+                Ok(grown) => stream.ledger.seen += grown,
+                Err(error) => file.trouble = Some(error.to_string()),
+            }
+            file.grown_at = now;
+            file.closed_at = Some(now);
         }
     }
 

@@ -133,6 +133,7 @@ impl Engine {
         let now = self.clock.elapsed();
         let wall = self.clock.wall();
         let draining = self.draining;
+        self.reopen(index);
         self.identify_waiting(index);
         let was_touched = self.stream_mut(index)?.touched;
         let mut replaced = None;

@@ -123,6 +123,9 @@ impl Engine {
         }
         self.committed_at = now;
         self.forgotten.clear();
+        for link in std::mem::take(&mut self.released) {
+            self.reserve.release(&link);
+        }
         self.urgent = false;
         for (index, number) in std::mem::take(&mut self.dirty) {
             if let Some(file) = self.file_mut(index, number) {

@@ -189,11 +189,10 @@ impl Engine {
             return;
         }
         let file = stream.files.remove(at);
-        if let Some(reserve) = &file.reserve {
-            self.reserve.release(reserve);
-        }
+        let has_identity = file.identity.is_some();
+        self.released.extend(file.reserve);
         self.dirty.remove(&(index, number));
-        if file.identity.is_some() {
+        if has_identity {
             self.forgotten.push(number);
         }
     }

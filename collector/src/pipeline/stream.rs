@@ -241,17 +241,29 @@ impl Stream {
         if lost == 0 {
             return 0;
         }
-        let message = format!("{lost} bytes of this log are missing here: {}", reason.as_str());
+        let message = format!(
+            "{lost} bytes of this log are missing here: {}",
+            reason.as_str()
+        );
         self.leave_gap(index, offset, offset + lost, reason, &message, hands);
         lost
     }
 
     /// Says that texts between this one and the next may be missing, nobody knows how many bytes.
     pub(super) fn note_rotated_away(&mut self, index: usize, hands: &mut Hands<'_>) {
-        let Some(offset) = self.files.get(index).map(|file| file.tail.size()) else { return };
+        let Some(offset) = self.files.get(index).map(|file| file.tail.size()) else {
+            return;
+        };
         let message = "lines may be missing here: this log was rotated past what was known of it \
                        while nodetap was not running";
-        self.leave_gap(index, offset, offset, AbandonReason::RotatedAway, message, hands);
+        self.leave_gap(
+            index,
+            offset,
+            offset,
+            AbandonReason::RotatedAway,
+            message,
+            hands,
+        );
     }
 
     /// Puts a gap record in the place of what is lost.
@@ -265,9 +277,17 @@ impl Stream {
         hands: &mut Hands<'_>,
     ) {
         self.touched = true;
-        let Some(file) = self.files.get(index) else { return };
-        let Some(identity) = &file.identity else { return };
-        let time = if self.last_time.0 == 0 { hands.now } else { self.last_time };
+        let Some(file) = self.files.get(index) else {
+            return;
+        };
+        let Some(identity) = &file.identity else {
+            return;
+        };
+        let time = if self.last_time.0 == 0 {
+            hands.now
+        } else {
+            self.last_time
+        };
         let entry = Entry {
             time,
             output: OutputStream::None,
@@ -281,7 +301,13 @@ impl Stream {
             app: None,
             error: Some(reason.as_str()),
         };
-        hands.sink.push(file.number, &Record { file: &identity.file, entry });
+        hands.sink.push(
+            file.number,
+            &Record {
+                file: &identity.file,
+                entry,
+            },
+        );
         tracing::error!(
             stream = %self.origin.stream, path = %file.source.path.display(),
             bytes = end - offset, reason = reason.as_str(), "lines are lost"
@@ -325,7 +351,11 @@ impl Stream {
     /// so while the newest known text is there nothing can be missing.
     pub(super) fn newest_rotated_away(&self) -> Option<u64> {
         let was_known = |file: &&Followed| file.size_before > 0 || file.acknowledged > 0;
-        let newest = self.files.iter().filter(was_known).max_by_key(|file| file.started())?;
+        let newest = self
+            .files
+            .iter()
+            .filter(was_known)
+            .max_by_key(|file| file.started())?;
         let is_gone = newest.places.is_empty() && newest.source.format != Format::Text;
         let restart = newest.source.link.restart;
         let has_newer = self.files.iter().any(|file| {

@@ -51,7 +51,10 @@ impl Sink for Memory {
         }
         for (batch, rows) in self.submitted.drain(..) {
             self.kept.0.lock().unwrap().extend(rows);
-            out.push(Receipt { batch, dead_lettered: Vec::new() });
+            out.push(Receipt {
+                batch,
+                dead_lettered: Vec::new(),
+            });
         }
     }
     fn in_flight_bytes(&self) -> u64 {
@@ -124,8 +127,10 @@ impl World {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("var/log")).unwrap();
-        let clock =
-            Shifted { real: SystemClock::new(), ahead: Arc::new(Mutex::new(Duration::ZERO)) };
+        let clock = Shifted {
+            real: SystemClock::new(),
+            ahead: Arc::new(Mutex::new(Duration::ZERO)),
+        };
         let mut world = Self {
             root,
             kept: Kept::default(),
@@ -208,7 +213,11 @@ impl World {
         fs::create_dir_all(self.directory()).unwrap();
         let path = self.live();
         if self.writer.is_none() {
-            let opened = OpenOptions::new().append(true).create(true).open(path).unwrap();
+            let opened = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .unwrap();
             self.writer = Some(opened);
         }
         for _ in 0..lines {
@@ -238,17 +247,27 @@ impl World {
         let mut aside: Vec<PathBuf> = fs::read_dir(self.directory())
             .unwrap()
             .map(|entry| entry.unwrap().path())
-            .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&prefix))
+            .filter(|path| {
+                path.file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with(&prefix)
+            })
             .collect();
         aside.sort();
         while aside.len() > 3 {
             fs::remove_file(aside.remove(0)).unwrap();
         }
-        for path in aside.iter().filter(|path| path.extension().unwrap() != "gz") {
+        for path in aside
+            .iter()
+            .filter(|path| path.extension().unwrap() != "gz")
+        {
             compress(path);
         }
         self.rotations += 1;
-        let dated = self.directory().join(format!("{prefix}20261121-{:06}", self.rotations));
+        let dated = self
+            .directory()
+            .join(format!("{prefix}20261121-{:06}", self.rotations));
         fs::rename(self.live(), dated).unwrap();
         self.write(late_lines, false);
         self.writer = None;
@@ -264,7 +283,12 @@ impl World {
             let prefix = format!("{old}.log");
             for entry in fs::read_dir(self.directory()).unwrap() {
                 let path = entry.unwrap().path();
-                if path.file_name().unwrap().to_string_lossy().starts_with(&prefix) {
+                if path
+                    .file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with(&prefix)
+                {
                     fs::remove_file(path).unwrap();
                 }
             }
@@ -290,7 +314,14 @@ impl World {
             self.pass(Duration::from_millis(500));
         }
         let mut rows: BTreeMap<(i64, u64, u32), Document> = BTreeMap::new();
-        for row in self.kept.0.lock().unwrap().iter().filter(|row| !row.tags.contains(Tags::GAP)) {
+        for row in self
+            .kept
+            .0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|row| !row.tags.contains(Tags::GAP))
+        {
             let before = rows.insert((row.file.started, row.offset, row.part), row.clone());
             assert!(before.is_none(), "doubled: {row:?} and {before:?}");
         }
@@ -310,10 +341,8 @@ impl World {
 fn compress(path: &Path) {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
-    let mut out = flate2::write::GzEncoder::new(
-        File::create(&name).unwrap(),
-        flate2::Compression::fast(),
-    );
+    let mut out =
+        flate2::write::GzEncoder::new(File::create(&name).unwrap(), flate2::Compression::fast());
     out.write_all(&fs::read(path).unwrap()).unwrap();
     out.finish().unwrap();
     fs::rename(&name, format!("{}.gz", path.display())).unwrap();
@@ -370,18 +399,44 @@ fn killed_before_the_receipt_nothing_is_lost_or_doubled() {
 }
 
 #[test]
+fn archived_unreceived_and_deleted_before_we_were_killed() {
+    let mut world = World::new();
+    *world.holds.lock().unwrap() = true;
+    world.write(20, false);
+    world.turn();
+    world.rotate(1);
+    world.turn();
+    world.turn();
+    world.rotate(0);
+    world.turn();
+    world.turn();
+    world.delete_pod();
+    world.kill();
+    world.check();
+}
+
+#[test]
 fn a_host_log_that_is_copied_and_cut_loses_nothing() {
     let mut world = World::new();
     let path = world.root.path().join("var/log/app.log");
     let append = |text: &str| {
-        let mut file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
     append("banner\none\ntwo\n");
     world.pass(Duration::from_secs(1));
     fs::copy(&path, world.root.path().join("var/log/app.log.1")).unwrap();
     world.turn();
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
     append("banner\nthree\n");
     world.pass(Duration::from_secs(1));
     append("four\n");

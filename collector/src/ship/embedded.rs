@@ -47,14 +47,8 @@ struct Handed {
 // === impl Embedded ===
 
 impl Embedded {
-    /// Starts the store's thread. With `seal_at_end` everything is in sealed files when the sink has been dropped, for
-    /// other programs to read.
-    pub fn start(
-        writer: Writer,
-        waker: Waker,
-        clock: Box<dyn Clock>,
-        seal_at_end: bool,
-    ) -> std::io::Result<Self> {
+    /// Starts the store's thread.
+    pub fn start(writer: Writer, waker: Waker, clock: Box<dyn Clock>) -> std::io::Result<Self> {
         let (sender, work) = channel();
         let (done, receiver) = channel();
         let writer = Arc::new(Mutex::new(writer));
@@ -68,7 +62,6 @@ impl Embedded {
             done,
             waker,
             clock,
-            seal_at_end,
         };
         let thread = thread::Builder::new()
             .name("store".into())
@@ -173,7 +166,6 @@ struct Worker {
     done: Sender<Handed>,
     waker: Waker,
     clock: Box<dyn Clock>,
-    seal_at_end: bool,
 }
 
 // === impl Worker ===
@@ -198,11 +190,6 @@ impl Worker {
                 self.maintain();
                 maintained = Instant::now();
             }
-        }
-        if self.seal_at_end
-            && let Err(error) = lock(&self.writer).settle(self.clock.wall(), true)
-        {
-            tracing::warn!(error = %describe(&error), "cannot seal what is fresh");
         }
     }
 
