@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use page::Snapshot;
+
 /// An answer is read up to this size, in bytes.
 const ANSWER_BYTES_MAX: u64 = 512 << 20;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -37,6 +39,20 @@ pub(crate) enum AskError {
         /// The status line.
         status: String,
     },
+    /// It is another program, or another version of this one.
+    #[error("understand the answer of {address}")]
+    Foreign {
+        /// Where it listens.
+        address: SocketAddr,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// The whole status of the running process.
+pub(crate) fn status(address: SocketAddr) -> Result<Snapshot, AskError> {
+    let body = get(address, "/api/status")?;
+    serde_json::from_str(&body).map_err(|source| AskError::Foreign { address, source })
 }
 
 /// The address in a `listen` file; `None` when there is none, as when no process runs.
@@ -63,7 +79,8 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String, AskError> {
     connection
         .set_read_timeout(Some(ANSWER_PATIENCE))
         .map_err(answer)?;
-    write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").map_err(answer)?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    connection.write_all(request.as_bytes()).map_err(answer)?;
     let mut text = String::new();
     connection
         .take(ANSWER_BYTES_MAX)
@@ -92,9 +109,13 @@ mod tests {
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             let (mut connection, _) = listener.accept().unwrap();
-            let mut request = [0; 1024];
-            let length = connection.read(&mut request).unwrap();
-            assert!(request[..length].starts_with(b"GET /api HTTP/1.0\r\n"));
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                connection.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            assert!(request.starts_with(b"GET /api HTTP/1.0\r\n"));
             connection.write_all(text.as_bytes()).unwrap();
         });
         address

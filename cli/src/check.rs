@@ -8,6 +8,7 @@ use crate::place::Place;
 
 mod clock;
 mod files;
+mod found;
 mod limits;
 mod state;
 
@@ -37,7 +38,18 @@ pub(crate) struct Finding {
 pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let mut findings = vec![Finding::ok("the configuration is right")];
     findings.extend(files::look(place));
-    findings.extend(limits::look(place));
+    match found::report(place) {
+        Ok(report) => {
+            findings.extend(found::look(&report));
+            findings.extend(limits::look(&report));
+        }
+        Err(error) => {
+            findings.push(Finding::fail(
+                format!("can't look for logs: {error:#}"),
+                "mend what it names, and check again",
+            ));
+        }
+    }
     findings.extend(state::look(place));
     findings.extend(clock::look(place));
     let mut out = io::stdout().lock();

@@ -2,6 +2,8 @@
 //!
 //! [`parse`] is pure: text to [`RawConfig`] or [`Problems`]. [`Config`] is what remains once defaults are filled in.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -206,10 +208,15 @@ impl Config {
             return Ok(Self::from(RawConfig::default()));
         };
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: shown.clone(),
-            source,
-        })?;
+        let mut text = String::new();
+        // One byte beyond what is allowed, so that the excess shows; a device never ends.
+        let limit = document::TEXT_BYTES_MAX as u64 + 1;
+        File::open(path)
+            .and_then(|file| file.take(limit).read_to_string(&mut text))
+            .map_err(|source| ConfigError::Read {
+                path: shown.clone(),
+                source,
+            })?;
         parse(&text).map(Self::from).map_err(|problems| {
             let count = match problems.iter().count() {
                 1 => "1 problem".to_owned(),

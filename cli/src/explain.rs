@@ -13,7 +13,6 @@ use collector::discover::{Discovery, Found};
 use collector::status::FileStatus;
 use collector::tail::{Carrier, FirstLine, first_line};
 use collector::{enrich, parse};
-use page::Snapshot;
 use page::units::bytes_text;
 use record::origin::Format;
 use record::{Fingerprint, Timestamp};
@@ -139,11 +138,8 @@ fn chain(discovery: &mut Discovery, path: &Path) -> Option<Vec<Found>> {
 }
 
 fn known(place: &Place, found: &Found, fingerprint: Option<Fingerprint>) -> anyhow::Result<Known> {
-    let running = ask::address(&place.listen_file())
-        .and_then(|address| ask::get(address, "/api/status").ok());
-    if let Some(body) = running {
-        let snapshot: Snapshot =
-            serde_json::from_str(&body).context("read the running process's answer")?;
+    let running = ask::address(&place.listen_file()).and_then(|address| ask::status(address).ok());
+    if let Some(snapshot) = running {
         let path = found.source.path.display().to_string();
         let print = fingerprint
             .map(|fingerprint| fingerprint.to_string())
@@ -247,7 +243,7 @@ fn list_chain(chain: &[Found], path: &Path, out: &mut impl Write) -> anyhow::Res
     let mut table = Table::new(&["", "file", ">on disk", "inode", "written last"]);
     for found in chain {
         let mark = if found.source.path == path { "→" } else { "" };
-        table.row(vec![
+        table.row(&[
             mark.to_owned(),
             found.source.path.display().to_string(),
             bytes_text(found.size),

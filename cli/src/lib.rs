@@ -38,7 +38,10 @@ use place::Place;
 /// Runs what the command line asks for. Exits with 0 when done, 1 when it failed, 2 on wrong use.
 pub fn run() -> ExitCode {
     let cli = args::Cli::parse();
-    start_log();
+    start_log(match &cli.command {
+        Command::Up(_) => "info",
+        Command::Sources(_) | Command::Logs(_) | Command::Explain(_) | Command::Check(_) => "warn",
+    });
     dispatch(&cli).unwrap_or_else(|error| failure::report(&error))
 }
 
@@ -53,9 +56,9 @@ fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Our own log goes to stderr, so that stdout has results only. `NODETAP_LOG` sets what is said (default `info`).
-fn start_log() {
-    let filter = EnvFilter::try_from_env("NODETAP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Our own log goes to stderr, so that stdout has results only. `NODETAP_LOG` sets what is said, as in `debug`.
+fn start_log(level: &str) {
+    let filter = EnvFilter::try_from_env("NODETAP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let colour = std::io::stderr().is_terminal() && wants_colour();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use collector::checkpoint::CheckpointError;
 use collector::discover::Report;
 use collector::status::StreamStatus;
 use page::Snapshot;
@@ -12,7 +13,7 @@ use record::origin::Kind;
 use serde::Serialize;
 
 use crate::args;
-use crate::ask::{self, AskError};
+use crate::ask;
 use crate::place::Place;
 use crate::table::{Table, visible};
 
@@ -41,16 +42,21 @@ fn ask(place: &Place) -> anyhow::Result<Answer> {
     let Some(address) = ask::address(&place.listen_file()) else {
         return at_rest(place);
     };
-    match ask::get(address, "/api/status") {
-        Ok(body) => {
-            let snapshot =
-                serde_json::from_str(&body).context("read the running process's answer")?;
-            Ok(Answer::Running(Box::new(snapshot)))
-        }
-        // It was killed and left its address behind.
-        Err(AskError::Connect { .. }) => at_rest(place),
-        Err(error) => Err(error).context("ask the running process"),
+    match ask::status(address) {
+        Ok(snapshot) => Ok(Answer::Running(Box::new(snapshot))),
+        // The address may be one that a killed process left behind: only when the state is in use does one run.
+        Err(error) => at_rest(place).map_err(|busy| {
+            if is_busy(&busy) {
+                anyhow::Error::new(error).context("ask the running process")
+            } else {
+                busy
+            }
+        }),
     }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(CheckpointError::Busy { .. }))
 }
 
 fn at_rest(place: &Place) -> anyhow::Result<Answer> {
@@ -106,7 +112,7 @@ fn text(answer: &Answer, place: &Place, out: &mut impl Write) -> anyhow::Result<
         "state",
     ]);
     for stream in streams {
-        table.row(row(stream));
+        table.row(&row(stream));
     }
     table.write(out).context("write the list")?;
     match answer {
@@ -177,7 +183,7 @@ fn found(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut roots = Table::new(&["looked in", "because", "there"]);
     for root in &report.roots {
         let there = if root.is_there { "yes" } else { "no" };
-        roots.row(vec![root.path.clone(), root.why.clone(), there.to_owned()]);
+        roots.row(&[root.path.clone(), root.why.clone(), there.to_owned()]);
     }
     roots.write(out)?;
     let mut note = |text: String| writeln!(out, "{}", visible(&text));

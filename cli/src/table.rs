@@ -50,7 +50,7 @@ impl Table {
     }
 
     /// Adds a row.
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: &[String]) {
         self.rows
             .push(cells.iter().map(|cell| visible(cell)).collect());
     }
@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_names_steer_nothing() {
         let mut table = Table::new(&["pod", ">behind"]);
-        table.row(vec!["órder-1".into(), "1 KiB".into()]);
-        table.row(vec!["\u{1b}[2J\nx\u{202e}".into(), "12 KiB".into()]);
+        table.row(&["órder-1".into(), "1 KiB".into()]);
+        table.row(&["\u{1b}[2J\nx\u{202e}".into(), "12 KiB".into()]);
         let mut out = Vec::new();
         table.write(&mut out).unwrap();
         let lines: Vec<String> = String::from_utf8(out)

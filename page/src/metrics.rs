@@ -148,7 +148,8 @@ pub fn render(snapshot: &Snapshot, process: &Process) -> Result<String, promethe
         .collect();
     let mut out = Vec::with_capacity(64 << 10);
     TextEncoder::new().encode(&families, &mut out)?;
-    Ok(String::from_utf8_lossy(&out).into_owned())
+    // The encoder writes Rust's `inf`; the format's own spelling is `+Inf`. A label can't end a line, so only values match.
+    Ok(String::from_utf8_lossy(&out).replace(" inf\n", " +Inf\n"))
 }
 
 /// The whole of docs/metrics.md.

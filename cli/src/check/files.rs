@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::Finding;
 use crate::place::Place;
 
-/// How many links one path may go through, as in the kernel (path_resolution(7)).
+/// How many links one path may go through, as in the kernel (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
 
 /// How many names a finding shows.

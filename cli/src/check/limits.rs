@@ -1,51 +1,25 @@
 //! Does the kernel allow what is needed? inotify watches and instances, and open files.
 
 use std::fs;
-use std::path::Path;
+
+use collector::discover::Report;
 
 use super::Finding;
-use crate::place::Place;
 
 /// Descriptors that are needed beside those of log files: state, store, sockets, readers of the store.
 const OTHER_DESCRIPTORS: u64 = 256;
 
-pub(super) fn look(place: &Place) -> Vec<Finding> {
-    let directories = count_directories(&place.root);
-    let sysctl = |name: &str| -> Option<u64> {
-        fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    };
+pub(super) fn look(report: &Report) -> Vec<Finding> {
+    let instances_max = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances")
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
     let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let directories = (report.watches.used + report.watches.missing) as u64;
     vec![
-        watches(directories, sysctl("max_user_watches")),
-        instances(sysctl("max_user_instances")),
-        descriptors(directories, hard),
+        watches(directories, report.watches.limit),
+        instances(instances_max),
+        descriptors(report.files as u64, hard),
     ]
-}
-
-/// Directories below which log files are, as they are now: pods and their containers, Docker's containers, volumes.
-fn count_directories(root: &Path) -> u64 {
-    let below = |path: &Path| -> Vec<_> {
-        let entries = fs::read_dir(path)
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok);
-        entries
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .map(|entry| entry.path())
-            .collect()
-    };
-    let pods = below(&root.join("var/log/pods"));
-    let containers: usize = pods.iter().map(|pod| below(pod).len()).sum();
-    let docker = below(&root.join("var/lib/docker/containers")).len();
-    let volumes: usize = below(&root.join("var/lib/kubelet/pods"))
-        .iter()
-        .map(|pod| below(&pod.join("volumes/kubernetes.io~empty-dir")).len())
-        .sum();
-    (pods.len() + containers + docker + volumes + 3) as u64
 }
 
 fn watches(needed: u64, limit: Option<u64>) -> Finding {
@@ -84,9 +58,9 @@ fn instances(limit: Option<u64>) -> Finding {
     }
 }
 
-/// A live file and a rotated one that is still read, for each directory.
-fn descriptors(directories: u64, hard: Option<u64>) -> Finding {
-    let needed = directories.saturating_mul(2) + OTHER_DESCRIPTORS;
+/// Each file may be open at once, rotated ones too.
+fn descriptors(files: u64, hard: Option<u64>) -> Finding {
+    let needed = files + OTHER_DESCRIPTORS;
     match hard {
         Some(hard) if hard < needed => Finding::warn(
             format!("open files: {needed} may be needed, {hard} are allowed (RLIMIT_NOFILE)"),
@@ -122,18 +96,5 @@ mod tests {
         assert_eq!(descriptors(1000, Some(1024)).verdict, Verdict::Warn);
         assert_eq!(descriptors(1000, Some(1 << 20)).verdict, Verdict::Ok);
         assert_eq!(descriptors(1000, None).verdict, Verdict::Ok);
-    }
-
-    #[test]
-    fn directories_of_all_kinds_are_counted() {
-        let directory = tempfile::tempdir().unwrap();
-        for path in [
-            "var/log/pods/p/a",
-            "var/log/pods/p/b",
-            "var/lib/docker/containers/x",
-        ] {
-            fs::create_dir_all(directory.path().join(path)).unwrap();
-        }
-        assert_eq!(count_directories(directory.path()), 3 + 1 + 2 + 1);
     }
 }

@@ -141,7 +141,7 @@ mod tests {
                 duration(text).ok().map(|d| d.as_millis() as u64),
                 expect,
                 "{text}"
-            )
+            );
         };
         check("5s", Some(5_000));
         check("1h 30m", Some(5_400_000));

@@ -99,6 +99,12 @@ fn every_family_is_there_from_the_first_scrape() {
         );
     }
     assert!(text.contains("# TYPE log_bytes_total counter\n"), "{text}");
+    assert!(
+        text.contains(
+            "log_time_to_loss_seconds{container=\"app\",namespace=\"shop\",pod=\"order-1\"} +Inf\n"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
