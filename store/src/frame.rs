@@ -45,7 +45,6 @@ pub struct Whole {
 /// One message of a stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
-    metadata: Range<usize>,
     body: Range<usize>,
 }
 
@@ -118,6 +117,15 @@ pub(crate) fn decode(
     bytes: &Buffer,
     at: usize,
 ) -> Option<Result<(RecordBatch, usize), ArrowError>> {
+    decode_some(bytes, at, None)
+}
+
+/// Like [`decode`], only some columns, in the order of their places.
+pub(crate) fn decode_some(
+    bytes: &Buffer,
+    at: usize,
+    columns: Option<&[usize]>,
+) -> Option<Result<(RecordBatch, usize), ArrowError>> {
     let mut dictionaries: HashMap<i64, ArrayRef> = HashMap::new();
     let mut frames = Frames::new(bytes.as_slice(), at);
     while let Some((frame, message)) = frames.next() {
@@ -140,7 +148,7 @@ pub(crate) fn decode(
                 rows,
                 schema::fresh(),
                 &dictionaries,
-                None,
+                columns,
                 &version,
             );
             return Some(read.map(|rows| (rows, frame.body.end)));
@@ -261,12 +269,6 @@ impl<'a> Frames<'a> {
         let start = self.at + PREFIX_BYTES;
         self.at = start + length + body_length;
         let body = start + length..self.at;
-        Some((
-            Frame {
-                metadata: start..start + length,
-                body,
-            },
-            message,
-        ))
+        Some((Frame { body }, message))
     }
 }

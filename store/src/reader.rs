@@ -27,7 +27,7 @@ mod follow;
 
 pub use follow::Cursor;
 
-pub(crate) use snapshot::{FreshPart, Snapshot};
+use snapshot::{FreshPart, Snapshot};
 
 /// What to look for.
 #[derive(Clone, Debug, Default)]

@@ -26,7 +26,7 @@ pub(crate) mod fresh {
 
 /// The places of the columns in a sealed file.
 ///
-/// The first ones differ from row to row; those from [`sealed::FIRST_CONSTANT`] on are the same for all rows of a
+/// The first ones differ from row to row; those from [`sealed::STARTED`] on are the same for all rows of a
 /// file, and there for others: this crate takes them from the file table in the footer.
 pub(crate) mod sealed {
     pub(crate) const TIME: usize = 0;
@@ -40,7 +40,6 @@ pub(crate) mod sealed {
     pub(crate) const TAGS: usize = 8;
     pub(crate) const APP: usize = 9;
     pub(crate) const ERROR: usize = 10;
-    pub(crate) const FIRST_CONSTANT: usize = 11;
     pub(crate) const STARTED: usize = 11;
     pub(crate) const RESTART_COUNT: usize = 12;
     pub(crate) const FIRST_TEXT: usize = 13;

@@ -19,7 +19,9 @@ use crate::manifest::Sealed;
 
 mod parquet_file;
 
-pub(crate) use parquet_file::properties;
+mod merge;
+
+pub(crate) use merge::merge;
 
 /// At most this many days get a file of their own at one sealing; a tenant's clock must not make a thousand files.
 /// Rows of further days go into the file of the day before.
@@ -87,11 +89,6 @@ pub enum SealError {
 // === impl Rows ===
 
 impl Rows {
-    /// How many rows there are.
-    pub(crate) fn len(&self) -> usize {
-        self.rows
-    }
-
     /// Adds the whole rows of a fresh stream.
     pub(crate) fn add_fresh(&mut self, path: &Path) -> Result<(), SealError> {
         let bytes = fs::read(path).map_err(|source| SealError::Io {

@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::columns::Columns;
@@ -102,6 +102,20 @@ impl SealedFile {
             }
         }
         Ok(())
+    }
+
+    /// The footer.
+    pub(crate) fn metadata(&self) -> &ParquetMetaData {
+        self.metadata.metadata()
+    }
+
+    /// What its columns take when they are not compressed, in bytes.
+    pub(crate) fn plain_bytes(&self) -> u64 {
+        self.metadata()
+            .row_groups()
+            .iter()
+            .map(|group| group.total_byte_size().max(0) as u64)
+            .sum()
     }
 
     pub(crate) fn row_groups(&self) -> usize {

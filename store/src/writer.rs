@@ -20,6 +20,8 @@ mod open;
 
 mod work;
 
+mod merging;
+
 mod retention;
 
 mod positions;
@@ -152,6 +154,7 @@ pub struct Writer {
     /// Files that don't count any more, and since when; kept a while for those who are reading them.
     graves: VecDeque<(PathBuf, Timestamp)>,
     positions: Positions,
+    positions_used: Timestamp,
     recovered: Recovered,
     now: Timestamp,
     /// Dropped last: the directory is ours until the worker has ended.
@@ -164,11 +167,13 @@ pub(crate) struct Closed {
     pub(crate) number: u64,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
-    pub(crate) since: Timestamp,
 }
 
 /// After a failure in the background, work is tried again this much later.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// Positions are asked for after a start; what was read for that is forgotten when nobody asked for this long.
+const POSITIONS_AGE: Duration = Duration::from_mins(1);
 
 /// Fresh streams that are sealed stay this long for those who follow them …
 const GRAVE_AGE: Duration = Duration::from_secs(15);
@@ -254,6 +259,9 @@ impl Writer {
         self.now = now;
         let mut done = Maintained::default();
         self.bury(now);
+        if age(self.positions_used, now) > POSITIONS_AGE {
+            self.positions = Positions::default();
+        }
         if self.worker.as_ref().is_some_and(Worker::is_finished) {
             self.finish_work(&mut done)?;
         }
@@ -374,7 +382,6 @@ impl Writer {
                 number,
                 bytes,
                 rows,
-                since: fresh.since,
             });
         }
     }
@@ -391,10 +398,21 @@ impl Writer {
             bytes += closed.bytes;
             fresh.push(closed.number);
         }
-        if fresh.is_empty() {
-            return None;
+        if !fresh.is_empty() {
+            return Some(Work::seal(&self.dir, &self.manifest, fresh, self.now));
         }
-        Some(Work::seal(&self.dir, &self.manifest, fresh, self.now))
+        let bytes_max = self
+            .options
+            .retention_bytes
+            .map_or(u64::MAX, |limit| limit / 16);
+        let bytes_max = self.options.merge_bytes.min(bytes_max);
+        let inputs = merging::choose(&self.manifest.sealed, bytes_max, self.now)?;
+        Some(Work::merge(
+            &self.dir,
+            &self.manifest,
+            inputs,
+            self.options.seal_bytes,
+        ))
     }
 
     /// Takes over what the worker made.

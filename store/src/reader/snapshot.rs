@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::array::{AsArray as _, RecordBatch};
 use arrow::buffer::Buffer;
 use arrow::datatypes::UInt32Type;
 use record::Timestamp;
@@ -22,10 +22,10 @@ use crate::sealed::SealedFile;
 
 /// What counts at one moment.
 #[derive(Debug)]
-pub(crate) struct Snapshot {
-    pub(crate) dir: PathBuf,
-    pub(crate) manifest: Manifest,
-    pub(crate) fresh: Vec<Arc<FreshPart>>,
+pub(super) struct Snapshot {
+    pub(super) dir: PathBuf,
+    pub(super) manifest: Manifest,
+    pub(super) fresh: Vec<Arc<FreshPart>>,
     shared: Arc<Shared>,
 }
 
@@ -40,25 +40,25 @@ struct Shared {
 
 /// A fresh stream, up to where it was whole.
 #[derive(Debug)]
-pub(crate) struct FreshPart {
-    pub(crate) number: u64,
-    pub(crate) file: Arc<File>,
-    pub(crate) whole_bytes: u64,
-    pub(crate) rows: u64,
+pub(super) struct FreshPart {
+    pub(super) number: u64,
+    pub(super) file: Arc<File>,
+    pub(super) whole_bytes: u64,
+    pub(super) rows: u64,
     chunks: OnceLock<Vec<Chunk>>,
 }
 
 /// The rows of one append, or a part of them.
 #[derive(Debug)]
-pub(crate) struct Chunk {
-    pub(crate) columns: Columns,
-    pub(crate) files: Vec<Arc<record::File>>,
+pub(super) struct Chunk {
+    pub(super) columns: Columns,
+    pub(super) files: Vec<Arc<record::File>>,
     /// The file of each row.
-    pub(crate) file: Vec<u32>,
+    pub(super) file: Vec<u32>,
     /// What the rows of each file have; their rows need not be together.
-    pub(crate) runs: Vec<Run>,
+    pub(super) runs: Vec<Run>,
     /// Where it ends in its stream.
-    pub(crate) end: u64,
+    pub(super) end: u64,
 }
 
 /// At most this many footers are kept in memory.
@@ -68,7 +68,7 @@ const FOOTERS_MAX: usize = 512;
 
 impl Snapshot {
     /// Takes a snapshot; what an older one has read is used again.
-    pub(crate) fn take(dir: &Path, old: Option<&Self>) -> Result<Self, ReadError> {
+    pub(super) fn take(dir: &Path, old: Option<&Self>) -> Result<Self, ReadError> {
         const TRIES: usize = 50;
         let mut manifest = Manifest::read(dir)?;
         for _ in 0..TRIES {
@@ -109,7 +109,7 @@ impl Snapshot {
     }
 
     /// A sealed file with its footer; `None` for one that can't be understood.
-    pub(crate) fn sealed(&self, sealed: &Sealed) -> Result<Option<Arc<SealedFile>>, Interrupted> {
+    pub(super) fn sealed(&self, sealed: &Sealed) -> Result<Option<Arc<SealedFile>>, Interrupted> {
         let path = self.dir.join(&sealed.path);
         if self
             .shared
@@ -171,7 +171,7 @@ impl Snapshot {
     }
 
     /// The chunks of a fresh stream, read at the first call.
-    pub(crate) fn chunks<'a>(&self, part: &'a FreshPart) -> Result<&'a [Chunk], ReadError> {
+    pub(super) fn chunks<'a>(&self, part: &'a FreshPart) -> Result<&'a [Chunk], ReadError> {
         if let Some(chunks) = part.chunks.get() {
             return Ok(chunks);
         }
@@ -188,7 +188,7 @@ impl Snapshot {
     }
 
     /// Reads the whole chunks of a stream between two places.
-    pub(crate) fn chunks_between(
+    pub(super) fn chunks_between(
         &self,
         file: &File,
         start: u64,
@@ -317,7 +317,7 @@ fn take_fresh(
 
 impl FreshPart {
     /// A stream that was opened before, up to where it is whole now.
-    pub(crate) fn of(file: Arc<File>, number: u64) -> io::Result<Arc<Self>> {
+    pub(super) fn of(file: Arc<File>, number: u64) -> io::Result<Arc<Self>> {
         let length = file.metadata()?.len();
         let (whole_bytes, rows) = frame::walk(&file, 0, length)?;
         Ok(Arc::new(Self {
@@ -330,7 +330,7 @@ impl FreshPart {
     }
 
     /// Opens a stream and finds how far it is whole.
-    pub(crate) fn open(
+    pub(super) fn open(
         dir: &Path,
         number: u64,
         known: Option<&Arc<Self>>,

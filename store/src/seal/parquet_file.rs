@@ -22,6 +22,7 @@ use record::document::dataset;
 
 use super::{Rows, SealError, Spot, Target};
 use crate::columns::{Columns, code_texts};
+use crate::fault;
 use crate::index::{self, Index, Run};
 use crate::manifest::{Sealed, sync_directory};
 use crate::schema::{self, sealed as at};
@@ -38,17 +39,9 @@ pub(super) fn write(
 ) -> Result<Sealed, SealError> {
     let full = target.dir.join(path);
     let part = full.with_extension("parquet.tmp");
-    let io = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| SealError::Io {
-            action,
-            path,
-            source,
-        }
-    };
     let parent = full.parent().unwrap_or(target.dir);
-    fs::create_dir_all(parent).map_err(io("create", parent))?;
-    let file = fs::File::create(&part).map_err(io("create", &part))?;
+    fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+    let file = fs::File::create(&part).map_err(io_error("create", &part))?;
     let written = write_rows(rows, spots, file).map_err(|error| match error {
         WriteRows::Parquet(source) => SealError::Parquet {
             path: part.clone(),
@@ -60,21 +53,50 @@ pub(super) fn write(
         },
         WriteRows::Index(source) => source.of(&part),
     });
-    let done = written.and_then(|(index, file)| {
-        file.sync_all().map_err(io("sync", &part))?;
-        let bytes = file.metadata().map_err(io("inspect", &part))?.len();
-        fs::rename(&part, &full).map_err(io("rename", &part))?;
-        sync_directory(parent).map_err(io("sync", parent))?;
-        sync_directory(target.dir).map_err(io("sync", target.dir))?;
-        Ok((index, bytes))
+    let (written, index) = match written {
+        Ok((index, file)) => (Ok(file), index),
+        Err(error) => (Err(error), Index::default()),
+    };
+    let bytes = commit(written, &part, &full, target.dir)?;
+    Ok(summary(&index, path, bytes, target))
+}
+
+/// Makes a written file durable under its final name and tells its size; removes one that could not be written.
+pub(super) fn commit(
+    written: Result<fs::File, SealError>,
+    part: &Path,
+    full: &Path,
+    dir: &Path,
+) -> Result<u64, SealError> {
+    let done = written.and_then(|file| {
+        fault::point("seal").map_err(io_error("sync", part))?;
+        file.sync_all().map_err(io_error("sync", part))?;
+        let bytes = file.metadata().map_err(io_error("inspect", part))?.len();
+        fs::rename(part, full).map_err(io_error("rename", part))?;
+        let parent = full.parent().unwrap_or(dir);
+        sync_directory(parent).map_err(io_error("sync", parent))?;
+        sync_directory(dir).map_err(io_error("sync", dir))?;
+        Ok(bytes)
     });
     if done.is_err()
-        && let Err(error) = fs::remove_file(&part)
+        && let Err(error) = fs::remove_file(part)
     {
         tracing::debug!(%error, path = %part.display(), "unfinished file stays until the next start");
     }
-    let (index, bytes) = done?;
-    Ok(summary(&index, path, bytes, target))
+    done
+}
+
+/// Makes an error of what was tried on a file.
+pub(super) fn io_error(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(std::io::Error) -> SealError {
+    let path = path.to_owned();
+    move |source| SealError::Io {
+        action,
+        path,
+        source,
+    }
 }
 
 /// What the manifest says about a file.
@@ -326,7 +348,7 @@ fn constant_text(name: &str, file: &File) -> Option<String> {
 }
 
 /// How sealed files are encoded.
-pub(crate) fn properties() -> WriterProperties {
+pub(super) fn properties() -> WriterProperties {
     let schema = schema::sealed();
     let path = |index: usize| ColumnPath::from(schema.field(index).name().as_str());
     let mut properties = WriterProperties::builder()

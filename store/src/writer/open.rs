@@ -68,6 +68,7 @@ pub(super) fn open(dir: &Path, options: Options, now: Timestamp) -> Result<Write
         retry_at: None,
         graves: VecDeque::new(),
         positions: Positions::default(),
+        positions_used: now,
         recovered,
         now,
         _lock: lock,
@@ -79,7 +80,6 @@ fn closed_stream(stream: &Fresh) -> Closed {
         number: stream.number,
         bytes: stream.whole_bytes,
         rows: stream.rows,
-        since: stream.since,
     }
 }
 

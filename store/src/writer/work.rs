@@ -23,6 +23,8 @@ pub(super) struct Work {
 enum Kind {
     /// Seal these fresh streams.
     Seal(Vec<u64>),
+    /// Merge these sealed files of one day; rows that take no more than so many bytes are sorted together.
+    Merge(Vec<Sealed>, u64),
 }
 
 /// New files that the manifest does not name yet.
@@ -54,6 +56,21 @@ impl Work {
         }
     }
 
+    pub(super) fn merge(
+        dir: &Path,
+        manifest: &Manifest,
+        inputs: Vec<Sealed>,
+        reseal_bytes: u64,
+    ) -> Self {
+        let kind = Kind::Merge(inputs, reseal_bytes);
+        Self {
+            dir: dir.to_owned(),
+            kind,
+            number: manifest.next_sealed,
+            now: Timestamp(0),
+        }
+    }
+
     fn run(&self) -> Result<Made, SealError> {
         match &self.kind {
             Kind::Seal(fresh) => {
@@ -74,6 +91,28 @@ impl Work {
                     sealed,
                     fresh_from: Some(last + 1),
                     replaced: Vec::new(),
+                })
+            }
+            Kind::Merge(inputs, reseal_bytes) => {
+                let first = inputs.iter().map(|input| input.fresh.0).min().unwrap_or(0);
+                let last = inputs.iter().map(|input| input.fresh.1).max().unwrap_or(0);
+                // Merging makes nothing younger.
+                let sealed_at = inputs
+                    .iter()
+                    .map(|input| input.sealed_at)
+                    .max()
+                    .unwrap_or(0);
+                let target = Target {
+                    dir: &self.dir,
+                    number: self.number,
+                    fresh: (first, last),
+                    now: Timestamp(sealed_at),
+                };
+                let sealed = seal::merge(inputs, target, *reseal_bytes)?;
+                Ok(Made {
+                    sealed,
+                    fresh_from: None,
+                    replaced: inputs.clone(),
                 })
             }
         }

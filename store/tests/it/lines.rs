@@ -22,9 +22,16 @@ pub(crate) fn file(number: u32, started: i64) -> Arc<File> {
                 namespace: namespace.into(),
                 name: format!("order-{number}"),
                 uid: format!("uid-{number}"),
-                labels: [("tier".to_owned(), ["web", "db"][number as usize % 2].to_owned())].into(),
+                labels: [(
+                    "tier".to_owned(),
+                    ["web", "db"][number as usize % 2].to_owned(),
+                )]
+                .into(),
             }),
-            container: Some(Container { name: "app".into(), ..Container::default() }),
+            container: Some(Container {
+                name: "app".into(),
+                ..Container::default()
+            }),
             kind: Kind::Container,
         }),
         key: FileKey([number as u8; 16]),
@@ -32,7 +39,10 @@ pub(crate) fn file(number: u32, started: i64) -> Arc<File> {
         path: format!("/var/log/pods/{namespace}_order-{number}_uid-{number}/app/0.log"),
         started,
         restart_count: Some(number),
-        node: Arc::new(Node { host: "n1".into(), ..Node::default() }),
+        node: Arc::new(Node {
+            host: "n1".into(),
+            ..Node::default()
+        }),
     })
 }
 
@@ -111,11 +121,23 @@ pub(crate) fn expected(documents: &[Document], scan: &Scan) -> Vec<Document> {
 pub(crate) fn sort(documents: &mut [Document]) {
     documents.sort_by_key(|document| {
         let stream = document.file.origin.stream.clone();
-        (document.time, stream, document.file.started, document.offset, document.part, document.end)
+        (
+            document.time,
+            stream,
+            document.file.started,
+            document.offset,
+            document.part,
+            document.end,
+        )
     });
 }
 
 /// Lines with this text.
 pub(crate) fn text(needle: &str) -> Scan {
-    Scan { predicate: Predicate::Text { needle: needle.into() }, ..Scan::default() }
+    Scan {
+        predicate: Predicate::Text {
+            needle: needle.into(),
+        },
+        ..Scan::default()
+    }
 }

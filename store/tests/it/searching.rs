@@ -44,7 +44,13 @@ fn test() -> impl Strategy<Value = Test> {
         Just("7"),
         Just("a b")
     ];
-    let glob = prop_oneof![Just("*"), Just("order-?"), Just("*u*"), Just("s*r*"), Just("")];
+    let glob = prop_oneof![
+        Just("*"),
+        Just("order-?"),
+        Just("*u*"),
+        Just("s*r*"),
+        Just("")
+    ];
     let comparison = prop_oneof![
         Just(Comparison::Less),
         Just(Comparison::LessOrEqual),
@@ -99,9 +105,7 @@ fn row() -> impl Strategy<Value = (u32, i64, i64, usize, String, u8, Option<Stri
 }
 
 /// Rows as documents, each stream's with growing offsets, files shared.
-fn documents(
-    rows: Vec<(u32, i64, i64, usize, String, u8, Option<String>)>,
-) -> Vec<Document> {
+fn documents(rows: Vec<(u32, i64, i64, usize, String, u8, Option<String>)>) -> Vec<Document> {
     let mut files: BTreeMap<(u32, i64), (Arc<File>, u64)> = BTreeMap::new();
     rows.into_iter()
         .map(|(stream, life, time, level, message, tags, app)| {
@@ -254,10 +258,18 @@ fn a_search_is_of_letters_not_of_their_case() {
 #[test]
 fn an_expression_that_is_wrong_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    let predicate = Predicate::Regex { field: Field::Message, pattern: "(".into() };
-    let scan = Scan { predicate, ..Scan::default() };
+    let predicate = Predicate::Regex {
+        field: Field::Message,
+        pattern: "(".into(),
+    };
+    let scan = Scan {
+        predicate,
+        ..Scan::default()
+    };
     let reader = Reader::open(dir.path()).unwrap();
-    let error = reader.scan(&scan, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    let error = reader
+        .scan(&scan, &mut |_| ControlFlow::Continue(()))
+        .unwrap_err();
     assert_eq!(error.to_string(), "compile expression (");
 }
 
@@ -267,7 +279,14 @@ fn a_scan_without_limit_is_cut_into_slices_and_stays_in_order() {
     let mut writer = writer(dir.path());
     let own = [file(0, DAY), file(1, DAY)];
     let mut documents: Vec<Document> = (0..250_000_u64)
-        .map(|n| line(&own[n as usize % 2], DAY + (n as i64 / 3) * 1000, n * 10, "x"))
+        .map(|n| {
+            line(
+                &own[n as usize % 2],
+                DAY + (n as i64 / 3) * 1000,
+                n * 10,
+                "x",
+            )
+        })
         .collect();
     for part in documents.chunks(40_000) {
         append(&mut writer, part);
