@@ -7,7 +7,7 @@ use anyhow::Context;
 use collector::checkpoint::CheckpointError;
 use collector::discover::Report;
 use collector::status::StreamStatus;
-use page::Snapshot;
+use page::snapshot::{Health, Snapshot};
 use page::units::{bytes_text, seconds_text};
 use record::origin::Kind;
 use serde::Serialize;
@@ -118,6 +118,12 @@ fn text(answer: &Answer, place: &Place, out: &mut impl Write) -> anyhow::Result<
     match answer {
         Answer::Running(snapshot) => {
             writeln!(out)?;
+            match snapshot.health() {
+                Health::Well => {}
+                Health::Troubled(text) | Health::Hangs(text) => {
+                    writeln!(out, "needs a look: {}\n", visible(&text))?;
+                }
+            }
             found(&snapshot.collector.found, out)?;
         }
         Answer::AtRest(streams) => {

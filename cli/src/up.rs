@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use collector::Collector;
+use collector::Outcome;
 use collector::clock::{Clock, SystemClock};
-use collector::pipeline::Outcome;
 use collector::ship::Waker;
 use collector::ship::embedded::Embedded;
+use collector::{Collector, StartError};
 use page::Source;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,8 +28,6 @@ mod found;
 pub(crate) mod progress;
 mod watch;
 
-/// How long the first look at everything may take before the first snapshot is given up.
-const FIRST_STATUS_PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether the loop has ended by itself: soon when that is what is waited for.
 const DRAINED_INTERVAL: Duration = Duration::from_millis(20);
 const ALIVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -52,21 +50,25 @@ pub(crate) fn run(place: &Place, args: &args::Up) -> anyhow::Result<ExitCode> {
     // From here on a signal is kept until it is waited for.
     let signals = Signals::new().context("wait for signals")?;
     raise_descriptor_limit();
-    let running = start(place, args)?;
+    let ready = prepare(place, args)?;
     drop(guard);
-    let code = runtime.block_on(serve(running, signals, place, args.until_drained));
+    let code = runtime.block_on(serve(ready, signals, place, args.until_drained));
     drop(fs::remove_file(place.listen_file()));
     code
 }
 
-/// What runs between start and stop.
-struct Running {
+/// Everything that the collector needs, and where it is shown.
+struct Ready {
     watch: Arc<Watch>,
     listener: tokio::net::TcpListener,
+    config: collector::Config,
+    sink: Embedded,
+    waker: Waker,
+    clock: SystemClock,
 }
 
-/// Opens the store and the state, binds the address, starts the collector and says what was found.
-fn start(place: &Place, args: &args::Up) -> anyhow::Result<Running> {
+/// Opens the store, binds the address and says where everything is.
+fn prepare(place: &Place, args: &args::Up) -> anyhow::Result<Ready> {
     fs::create_dir_all(&place.state)
         .with_context(|| format!("make state directory {}", place.state.display()))?;
     let clock = SystemClock::new();
@@ -96,24 +98,22 @@ fn start(place: &Place, args: &args::Up) -> anyhow::Result<Running> {
         .context("start the store's thread")?;
     let config = settings::collector(place, args.until_drained)?;
     let host = config.node.host.clone();
-    let handle = Collector::start(config, Box::new(sink), waker, Box::new(clock))?;
-    let status = handle
-        .status(FIRST_STATUS_PATIENCE)
-        .or_else(|| handle.status(FIRST_STATUS_PATIENCE))
-        .context("the collector does not answer")?;
     write_address(&place.listen_file(), address)
         .with_context(|| format!("write {}", place.listen_file().display()))?;
     // Nobody needs to read this.
-    drop(say(place, address, &host, &Found::count(&status.streams)));
-    let state = place.state.display().to_string();
-    let watch = Watch::new(handle, status, host, state, place.store());
-    Ok(Running {
+    drop(say(place, address, &host));
+    let watch = Watch::new(host, place.state.display().to_string(), place.store());
+    Ok(Ready {
         watch: Arc::new(watch),
         listener,
+        config,
+        sink,
+        waker,
+        clock,
     })
 }
 
-fn say(place: &Place, address: SocketAddr, host: &str, found: &Found) -> io::Result<()> {
+fn say(place: &Place, address: SocketAddr, host: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let state = if place.default_state {
         String::new()
@@ -121,7 +121,6 @@ fn say(place: &Place, address: SocketAddr, host: &str, found: &Found) -> io::Res
         format!(" --state {}", place.state.display())
     };
     writeln!(out, "nodetap {} on {host}", env!("CARGO_PKG_VERSION"))?;
-    write!(out, "{}", found.lines())?;
     writeln!(out, "  page     http://{address}/")?;
     writeln!(out, "  metrics  http://{address}/metrics")?;
     writeln!(out, "  search   nodetap logs -f{state}")?;
@@ -130,18 +129,41 @@ fn say(place: &Place, address: SocketAddr, host: &str, found: &Found) -> io::Res
 
 /// Serves, shows progress, and stops the collector when the time has come.
 async fn serve(
-    running: Running,
+    ready: Ready,
     mut signals: Signals,
     place: &Place,
     until_drained: bool,
 ) -> anyhow::Result<ExitCode> {
-    let Running { watch, listener } = running;
+    let Ready {
+        watch,
+        listener,
+        config,
+        sink,
+        waker,
+        clock,
+    } = ready;
     let source: Arc<dyn Source> = Arc::<Watch>::clone(&watch);
     let server = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, page::router(source)).await {
             tracing::error!(%error, "the page is not served any more");
         }
     });
+    // The first look at a full node takes a while; probes are answered meanwhile.
+    let started = Arc::clone(&watch);
+    let start = tokio::task::spawn_blocking(move || -> Result<(), StartError> {
+        let handle = Collector::start(config, Box::new(sink), waker, Box::new(clock))?;
+        started.started(handle);
+        if let Some(status) = started.first_status() {
+            drop(write!(
+                io::stdout(),
+                "{}",
+                Found::count(&status.streams).lines()
+            ));
+        }
+        Ok(())
+    });
+    // A signal that comes before the collector has begun waits for it: only then can it be stopped well.
+    start.await.context("wait for the collector")??;
     let end = tokio::select! {
         () = signals.recv() => End::Asked,
         () = finished(&watch, until_drained) => End::Finished,

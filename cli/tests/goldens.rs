@@ -50,17 +50,17 @@ fn golden(name: &str) -> String {
 }
 
 #[test]
-fn the_manual_of_the_configuration_is_the_table_of_keys() {
+fn golden_manual_of_the_configuration_is_the_table_of_keys() {
     check("docs/configuration.md", &cli::config::manual::markdown());
 }
 
 #[test]
-fn the_manual_of_the_metrics_is_the_table_of_families() {
+fn golden_manual_of_the_metrics_is_the_table_of_families() {
     check("docs/metrics.md", &page::metrics::markdown());
 }
 
 #[test]
-fn help_is_complete_and_names_nothing_that_is_not_built() {
+fn golden_help_is_complete_and_names_nothing_that_is_not_built() {
     let mut text = transcript(&["--help"], &[]);
     for command in ["up", "sources", "logs", "explain", "check"] {
         text.push('\n');
@@ -70,7 +70,7 @@ fn help_is_complete_and_names_nothing_that_is_not_built() {
 }
 
 #[test]
-fn wrong_use_exits_with_2_and_says_what_is_right() {
+fn golden_wrong_use_exits_with_2_and_says_what_is_right() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("nodetap.yaml");
     fs::write(
@@ -100,7 +100,7 @@ fn wrong_use_exits_with_2_and_says_what_is_right() {
 }
 
 #[test]
-fn goldens_that_nothing_checks_are_removed() {
+fn every_golden_is_checked_by_a_test() {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut names: Vec<_> = fs::read_dir(directory)
         .unwrap()

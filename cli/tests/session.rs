@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const POD: &str = "var/log/pods/shop_order-1_11111111-2222-3333-4444-555555555555/app";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A root directory with one pod, and a state directory beside it.
 struct Node {
@@ -128,7 +128,11 @@ impl Drop for Running {
 }
 
 fn line(number: u32) -> String {
-    let level = if number % 50 == 0 { "error" } else { "info" };
+    let level = if number.is_multiple_of(50) {
+        "error"
+    } else {
+        "info"
+    };
     format!(
         "2026-11-21T10:{:02}:{:02}.000000000Z stdout F level={level} line {number}\n",
         number / 60,
@@ -144,7 +148,7 @@ fn wait<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
             return value;
         }
         assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(10));
     }
 }
 

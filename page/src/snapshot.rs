@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 pub(crate) mod testing;
 
-/// The loop turns many times a second; one that has not for this long hangs.
-pub const TURN_MAX: Duration = Duration::from_secs(30);
+/// The loop turns many times a second, and a rescan of a full node takes seconds; one that has not for this long hangs.
+pub const TURN_MAX: Duration = Duration::from_mins(1);
 
 /// Who gives snapshots; asked once per request.
 pub trait Source: Send + Sync {

@@ -49,7 +49,23 @@ pub(super) fn look(place: &Place) -> Vec<Finding> {
         ));
     }
     findings.push(links(&place.root));
+    findings.extend(journal(&place.root));
     findings
+}
+
+/// The journal is binary and is not read yet; who has one should know what is missing.
+fn journal(root: &Path) -> Option<Finding> {
+    let has_entries = |path: &str| {
+        fs::read_dir(root.join(path)).is_ok_and(|mut entries| entries.next().is_some())
+    };
+    let path = ["var/log/journal", "run/log/journal"]
+        .into_iter()
+        .find(|path| has_entries(path))?;
+    Some(Finding::warn(
+        format!("/{path}: the journal is not read yet"),
+        "services that log to the journal only are missing; containers are not touched by it, \
+         unless Docker uses the log driver journald",
+    ))
 }
 
 /// Opens a few files of a tree, two directories deep; `None` when the tree is not there.
@@ -218,6 +234,21 @@ mod tests {
                 .ends_with("2 of 4 links lead nowhere: outside.log, round.log"),
             "{}",
             found.what
+        );
+    }
+
+    #[test]
+    fn a_journal_is_mentioned() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(journal(directory.path()), None);
+        fs::create_dir_all(directory.path().join("run/log/journal/0123")).unwrap();
+        let found = journal(directory.path()).unwrap();
+        assert_eq!(
+            (found.verdict, found.what.as_str()),
+            (
+                Verdict::Warn,
+                "/run/log/journal: the journal is not read yet"
+            )
         );
     }
 

@@ -1,11 +1,13 @@
 //! How does the collector stand? Snapshots for the page, from the running loop or from when it last answered.
 
+use std::mem;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use collector::pipeline::Outcome;
-use collector::{Handle, Status};
+use collector::discover::Report;
+use collector::ledger::{AbandonReason, Ledger};
+use collector::{Handle, Outcome, Status};
 use page::{Snapshot, Source, StoreSize};
 
 /// How long one snapshot waits for the loop before the last one is shown again.
@@ -13,13 +15,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a measured size of the store is believed.
 const SIZE_AGE_MAX: Duration = Duration::from_secs(5);
 
-/// The running collector, watched by the page.
+/// The collector as the page sees it, from before its first look until after its last.
 pub(super) struct Watch {
     host: String,
     state: String,
     store: PathBuf,
-    handle: Mutex<Option<Arc<Handle>>>,
+    stage: Mutex<Stage>,
     last: Mutex<Last>,
+}
+
+/// How far the collector's life has come.
+enum Stage {
+    /// It opens its state and looks at everything for the first time, which can take a while on a full node.
+    Starting,
+    /// Its loop turns.
+    Running(Arc<Handle>),
+    /// It is told to stop, or was.
+    Stopped,
 }
 
 /// What was last seen.
@@ -32,16 +44,10 @@ struct Last {
 // === impl Watch ===
 
 impl Watch {
-    /// Watches a collector that has just been started; `status` is its first.
-    pub(super) fn new(
-        handle: Handle,
-        status: Status,
-        host: String,
-        state: String,
-        store: PathBuf,
-    ) -> Self {
+    /// Watches a collector that is being started.
+    pub(super) fn new(host: String, state: String, store: PathBuf) -> Self {
         let last = Last {
-            status: Arc::new(status),
+            status: Arc::new(nothing_yet()),
             at: Instant::now(),
             size: None,
         };
@@ -49,21 +55,43 @@ impl Watch {
             host,
             state,
             store,
-            handle: Mutex::new(Some(Arc::new(handle))),
+            stage: Mutex::new(Stage::Starting),
             last: Mutex::new(last),
         }
     }
 
+    /// Goes on with the collector that was started.
+    pub(super) fn started(&self, handle: Handle) {
+        *lock(&self.stage) = Stage::Running(Arc::new(handle));
+        lock(&self.last).at = Instant::now();
+    }
+
     /// Whether the loop has ended by itself.
     pub(super) fn is_finished(&self) -> bool {
-        lock(&self.handle)
-            .as_ref()
-            .is_none_or(|handle| handle.is_finished())
+        match &*lock(&self.stage) {
+            Stage::Starting => false,
+            Stage::Running(handle) => handle.is_finished(),
+            Stage::Stopped => true,
+        }
+    }
+
+    /// The first status, or `None` when the loop ended before it could give one.
+    pub(super) fn first_status(&self) -> Option<Arc<Status>> {
+        let handle = self.handle()?;
+        while !handle.is_finished() {
+            if let Some(status) = handle.status(PATIENCE) {
+                return Some(Arc::new(status));
+            }
+        }
+        None
     }
 
     /// Stops the loop and gives how it ended; `None` when it panicked or was stopped before.
     pub(super) fn stop(&self, grace: Duration) -> Option<Outcome> {
-        let mut handle = lock(&self.handle).take()?;
+        let stage = mem::replace(&mut *lock(&self.stage), Stage::Stopped);
+        let Stage::Running(mut handle) = stage else {
+            return None;
+        };
         // A request may hold it for the moment of its snapshot.
         let deadline = Instant::now() + 2 * PATIENCE;
         let owned = loop {
@@ -71,7 +99,7 @@ impl Watch {
                 Ok(owned) => break owned,
                 Err(shared) if Instant::now() < deadline => {
                     handle = shared;
-                    std::thread::yield_now();
+                    std::thread::park_timeout(Duration::from_millis(1));
                 }
                 Err(_) => return None,
             }
@@ -82,20 +110,28 @@ impl Watch {
         Some(outcome)
     }
 
+    /// The running loop, without holding the lock.
+    fn handle(&self) -> Option<Arc<Handle>> {
+        match &*lock(&self.stage) {
+            Stage::Running(handle) => Some(Arc::clone(handle)),
+            Stage::Starting | Stage::Stopped => None,
+        }
+    }
+
     /// The status now, or the last one with its age.
     fn status(&self) -> Arc<Status> {
-        let handle = lock(&self.handle).clone();
-        let stopped = handle.is_none();
+        let handle = self.handle();
+        let is_running = handle.is_some();
         let fresh = handle.and_then(|handle| handle.status(PATIENCE));
         let mut last = lock(&self.last);
         if let Some(status) = fresh {
             (last.status, last.at) = (Arc::new(status), Instant::now());
             return Arc::clone(&last.status);
         }
-        let age = if stopped {
-            0.0
-        } else {
+        let age = if is_running {
             last.at.elapsed().as_secs_f64()
+        } else {
+            0.0
         };
         let status = Status {
             turned_seconds_ago: last.status.turned_seconds_ago + age,
@@ -130,6 +166,34 @@ impl Source for Watch {
             store: self.size(),
             collector: self.status(),
         }
+    }
+}
+
+/// A status before anything is known.
+fn nothing_yet() -> Status {
+    let zeros = || {
+        AbandonReason::ALL
+            .iter()
+            .map(|reason| (reason.as_str().to_owned(), 0))
+            .collect()
+    };
+    Status {
+        streams: Vec::new(),
+        total: Ledger::default(),
+        in_flight_bytes: 0,
+        unread_bytes: 0,
+        imbalance_bytes: 0,
+        abandoned_bytes: zeros(),
+        gaps: zeros(),
+        held_deleted_bytes: 0,
+        sink_in_flight_bytes: 0,
+        sink_trouble: None,
+        checkpoint_trouble: None,
+        invalid_utf8_lines: 0,
+        unparsed_lines: 0,
+        found: Report::default(),
+        drained: false,
+        turned_seconds_ago: 0.0,
     }
 }
 

@@ -25,8 +25,8 @@ fn the_first_sentence_is_the_state() {
     assert!(
         render(&full).contains("Needs a look: lines can&#39;t be kept: no space left on device.")
     );
-    let hangs = testing::changed(&well, |status| status.turned_seconds_ago = 60.0);
-    assert!(render(&hangs).contains("Broken: the collector&#39;s loop has not turned for 60 s."));
+    let hangs = testing::changed(&well, |status| status.turned_seconds_ago = 75.0);
+    assert!(render(&hangs).contains("Broken: the collector&#39;s loop has not turned for 75 s."));
     let lost = testing::changed(&well, |status| {
         status.total.abandoned = 2048;
         status.abandoned_bytes.insert("deleted".to_owned(), 2048);
