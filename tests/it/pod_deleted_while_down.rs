@@ -2,9 +2,12 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use tests::{Loss, Node, Nodetap, until};
+use tests::{Loss, Node, Nodetap, Running, Writer, until};
 
-fn reserved(pod: &tests::Writer) {
+/// A running nodetap that has met the pod before, so that what it knows of it is durable.
+fn met(tap: &Nodetap, pod: &Writer) -> Running {
+    let running = tap.start();
+    running.settle();
     until("the reserve holds the log", || {
         let file = std::fs::metadata(pod.live()).map_err(|error| error.to_string())?;
         if file.nlink() > 1 {
@@ -13,6 +16,10 @@ fn reserved(pod: &tests::Writer) {
             Err("it has one name only".to_owned())
         }
     });
+    running.stop();
+    let running = tap.start();
+    running.settle();
+    running
 }
 
 #[test]
@@ -21,9 +28,7 @@ fn pod_deleted_while_down() {
     let tap = Nodetap::on(&node);
     let mut pod = node.pod("jobs", "job-1", "run");
     pod.lines(200);
-    let running = tap.start();
-    running.settle();
-    reserved(&pod);
+    let running = met(&tap, &pod);
     running.kill();
     pod.lines(300);
     pod.delete_pod();
@@ -40,9 +45,7 @@ fn pod_deleted_while_down_over_the_budget() {
     let tap = Nodetap::on(&node).config("reserve:\n  bytes: 64 KiB\n");
     let mut pod = node.pod("jobs", "job-1", "run").short();
     pod.lines(100);
-    let running = tap.start();
-    running.settle();
-    reserved(&pod);
+    let running = met(&tap, &pod);
     running.kill();
     pod.fill(2_000_000);
     pod.delete_pod();

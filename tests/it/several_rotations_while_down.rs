@@ -36,10 +36,9 @@ fn more_rotations_while_down_than_files_are_kept() {
     let tap = Nodetap::on(&node).config("reserve:\n  bytes: 0\n");
     web.lines(200);
     let running = tap.start();
-    tap.will_hold(&[&web], Loss::None);
-    running.pause();
+    running.settle();
+    running.stop();
     web.lines(100);
-    running.kill();
     for _ in 0..6 {
         web.rotate(Rotation {
             max_files: 4,

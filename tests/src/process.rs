@@ -1,5 +1,6 @@
 //! How is the real program run? As people run it: by its command line, ended by signals, asked over HTTP.
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -124,7 +125,16 @@ impl Nodetap {
         };
         let home = self.log.parent().expect("a node has a home");
         let program_copy = home.join("nodetap");
-        fs::copy(program(), &program_copy).expect("copy the program");
+        // By another process: a descriptor of ours could be inherited by a child of another test, and then the copy can't
+        // be run (ETXTBSY).
+        let copied = Command::new("cp")
+            .arg(program())
+            .arg(&program_copy)
+            .status();
+        assert!(
+            copied.is_ok_and(|status| status.success()),
+            "copy the program"
+        );
         fs::set_permissions(home, Permissions::from_mode(0o755)).expect("open the node's home");
         fs::write(&self.log, "").expect("make nodetap's log");
         own(&self.log);
@@ -346,11 +356,22 @@ impl Running {
             * 1024
     }
 
-    /// Which files the process holds open, as its descriptors name them.
+    /// Which files the process holds open for reading or writing, as its descriptors name them.
     pub fn open_files(&self) -> Vec<PathBuf> {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+        // `O_PATH` in the octal flags of proc_pid_fdinfo(5): a place, not an open file.
+        const PATH_ONLY: u32 = 0o10_000_000;
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let is_open = |name: &OsStr| {
+            let text = fs::read_to_string(process.join("fdinfo").join(name)).unwrap_or_default();
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+            flags
+                .and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok())
+                .is_some_and(|flags| flags & PATH_ONLY == 0)
+        };
+        fs::read_dir(process.join("fd"))
             .expect("list the process's descriptors")
             .flatten()
+            .filter(|entry| is_open(&entry.file_name()))
             .filter_map(|entry| fs::read_link(entry.path()).ok())
             .collect()
     }

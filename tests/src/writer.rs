@@ -46,6 +46,8 @@ pub struct Writer {
     long_lines: bool,
     /// The line in pieces: its place in the truth and its output, which is silent until the line ends.
     open_line: Option<(usize, Output)>,
+    /// The time of the line's first piece.
+    line_time: Option<i64>,
     buffer: Vec<u8>,
 }
 
@@ -73,6 +75,7 @@ impl Writer {
             written: 0,
             long_lines: true,
             open_line: None,
+            line_time: None,
             buffer: Vec::new(),
         }
     }
@@ -200,7 +203,7 @@ impl Writer {
     /// Writes a further piece of the begun line; `last` ends it.
     pub fn piece(&mut self, output: Output, text: &str, last: bool) {
         self.ensure_open();
-        let time = self.time();
+        let time = self.piece_time();
         frame(
             self.framing,
             time,
@@ -215,6 +218,7 @@ impl Writer {
         }
         if last {
             self.open_line = None;
+            self.line_time = None;
         }
     }
 
@@ -263,14 +267,28 @@ impl Writer {
         let name = self.output_name(output);
         self.truth.wrote(text, name, self.number);
         let mut rest = text.as_bytes();
+        let mut time = self.time();
         while self.framing != Framing::Text && rest.len() > PIECE_BYTES {
             let (piece, further) = rest.split_at(cut(rest, self.framing));
-            let time = self.time();
             frame(self.framing, time, output, piece, false, &mut self.buffer);
             rest = further;
+            if self.framing == Framing::Cri {
+                time = self.time();
+            }
         }
-        let time = self.time();
         frame(self.framing, time, output, rest, true, &mut self.buffer);
+    }
+
+    /// The time of the begun line's next piece: Docker gives all pieces of a line the first one's (moby `daemon/logger/copier.go`).
+    fn piece_time(&mut self) -> i64 {
+        match self.line_time {
+            Some(time) if self.framing == Framing::JsonFile => time,
+            _ => {
+                let time = self.time();
+                self.line_time = Some(time);
+                time
+            }
+        }
     }
 
     fn output_name(&self, output: Output) -> &'static str {
