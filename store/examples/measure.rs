@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use record::file::Node;
-use record::{Container, Entry, File, FileKey, Level, Origin, OutputStream, Pod, Position, Record, Tags, Timestamp};
+use record::{
+    Container, Entry, File, FileKey, Level, Origin, OutputStream, Pod, Position, Record, Tags,
+    Timestamp,
+};
 use store::{Batch, Field, Options, Predicate, Reader, Scan, Test, Writer};
 
 const DAY: i64 = 1_795_219_200_000_000_000;
@@ -18,7 +21,9 @@ const DAY: i64 = 1_795_219_200_000_000_000;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().ok_or("DIRECTORY [ROWS]")?;
-    let rows: u64 = arguments.next().map_or(Ok(5_000_000), |rows| rows.parse())?;
+    let rows: u64 = arguments
+        .next()
+        .map_or(Ok(5_000_000), |rows| rows.parse())?;
     let dir = Path::new(&dir);
     write(dir, rows)?;
     for round in ["cold footers", "again"] {
@@ -32,7 +37,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Processor time of this process so far.
 fn cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<u64> = text.rsplit(')').next().unwrap_or_default().split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    let fields: Vec<u64> = text
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|f| f.parse().ok())
+        .collect();
     // utime and stime are the 14th and 15th; two precede the closing bracket and the state is no number.
     let ticks = fields.get(10).copied().unwrap_or(0) + fields.get(11).copied().unwrap_or(0);
     Duration::from_millis(ticks * 10)
@@ -40,7 +51,10 @@ fn cpu() -> Duration {
 
 fn memory(key: &str) -> String {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned()
+    text.lines()
+        .find(|line| line.starts_with(key))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn files() -> Vec<Arc<File>> {
@@ -55,7 +69,10 @@ fn files() -> Vec<Arc<File>> {
                         uid: format!("4c1f5e0a-2b7e-4d0c-9a57-0000000000{n:02}"),
                         ..Pod::default()
                     }),
-                    container: Some(Container { name: "app".to_owned(), ..Container::default() }),
+                    container: Some(Container {
+                        name: "app".to_owned(),
+                        ..Container::default()
+                    }),
                     ..Origin::default()
                 }),
                 key: FileKey([n as u8; 16]),
@@ -63,7 +80,10 @@ fn files() -> Vec<Arc<File>> {
                 path: format!("/var/log/pods/shop_service-{n}/app/0.log"),
                 started: DAY,
                 restart_count: Some(0),
-                node: Arc::new(Node { host: "node-1".to_owned(), ..Node::default() }),
+                node: Arc::new(Node {
+                    host: "node-1".to_owned(),
+                    ..Node::default()
+                }),
             })
         })
         .collect()
@@ -82,11 +102,17 @@ fn write(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
     for number in 0..rows {
         if number % 4096 == 0 {
             let made = cpu();
-            lines = (number..number + 4096).map(|n| made_line(n, rows, &mut random)).collect();
+            lines = (number..number + 4096)
+                .map(|n| made_line(n, rows, &mut random))
+                .collect();
             making += cpu() - made;
         }
-        let Some((own, level, message)) = lines.get((number % 4096) as usize) else { continue };
-        let (Some(file), Some(offset)) = (files.get(*own), offsets.get_mut(*own)) else { continue };
+        let Some((own, level, message)) = lines.get((number % 4096) as usize) else {
+            continue;
+        };
+        let (Some(file), Some(offset)) = (files.get(*own), offsets.get_mut(*own)) else {
+            continue;
+        };
         // As it stood in its file: time, output, tag, message, newline.
         let length = message.len() as u64 + 40;
         raw += length;
@@ -140,9 +166,16 @@ fn made_line(number: u64, rows: u64, random: &mut u64) -> (usize, Level, String)
     *random ^= *random >> 7;
     *random ^= *random << 17;
     let own = (*random % 30) as usize;
-    let needle = if number == rows / 3 { " needle-in-the-hay" } else { "" };
+    let needle = if number == rows / 3 {
+        " needle-in-the-hay"
+    } else {
+        ""
+    };
     let (level, what) = match *random >> 58 {
-        0 => (Level::Error, "upstream timeout while reading response header"),
+        0 => (
+            Level::Error,
+            "upstream timeout while reading response header",
+        ),
         1..8 => (Level::Warn, "retrying payment after transient failure"),
         _ => (Level::Info, "request completed"),
     };
@@ -159,7 +192,9 @@ fn made_line(number: u64, rows: u64, random: &mut u64) -> (usize, Level, String)
 
 fn ask(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
     let reader = Reader::open(dir)?;
-    let text = |needle: &str| Predicate::Text { needle: needle.to_owned() };
+    let text = |needle: &str| Predicate::Text {
+        needle: needle.to_owned(),
+    };
     let level = |level: &str| Predicate::Field {
         field: Field::Level,
         test: Test::Equals(level.to_owned()),
@@ -167,27 +202,46 @@ fn ask(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
     let questions = [
         ("needle", text("Needle-in-the-hay"), None),
         ("nothing", text("no such text anywhere"), None),
-        ("latest 100 of a phrase", text("retrying payment"), Some(100)),
+        (
+            "latest 100 of a phrase",
+            text("retrying payment"),
+            Some(100),
+        ),
         ("latest 100 errors", level("error"), Some(100)),
-        ("latest 100 of a pod", Predicate::Field {
-            field: Field::PodName,
-            test: Test::Glob("service-7-*".to_owned()),
-        }, Some(100)),
+        (
+            "latest 100 of a pod",
+            Predicate::Field {
+                field: Field::PodName,
+                test: Test::Glob("service-7-*".to_owned()),
+            },
+            Some(100),
+        ),
     ];
     let mut hit = None;
     for (name, predicate, limit) in questions {
         let begun = Instant::now();
-        let scan = Scan { predicate, limit, ..Scan::default() };
+        let scan = Scan {
+            predicate,
+            limit,
+            ..Scan::default()
+        };
         let stats = reader.scan(&scan, &mut |document| {
             hit.get_or_insert(document);
             ControlFlow::Continue(())
         })?;
-        println!("{name}: {} found, {:.1} ms, {stats:?}", stats.rows_matched, ms(begun));
+        println!(
+            "{name}: {} found, {:.1} ms, {stats:?}",
+            stats.rows_matched,
+            ms(begun)
+        );
     }
     let Some(hit) = hit else { return Ok(()) };
     for _ in 0..2 {
         let begun = Instant::now();
-        let position = Position { started: hit.file.started, offset: hit.offset };
+        let position = Position {
+            started: hit.file.started,
+            offset: hit.offset,
+        };
         let stream = &hit.file.origin.stream;
         let mut around = reader.before(stream, position, 10)?;
         around.extend(reader.after(stream, position, 10)?);
@@ -198,7 +252,10 @@ fn ask(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
     let counted: u64 = histogram.buckets.values().flatten().sum();
     println!("histogram: {counted} of {rows} rows, {:.1} ms", ms(begun));
     let begun = Instant::now();
-    let scan = Scan { predicate: text("timeout"), ..Scan::default() };
+    let scan = Scan {
+        predicate: text("timeout"),
+        ..Scan::default()
+    };
     let histogram = reader.histogram(&scan, Duration::from_mins(1))?;
     let counted: u64 = histogram.buckets.values().flatten().sum();
     println!("histogram of a word: {counted} rows, {:.1} ms", ms(begun));

@@ -5,11 +5,13 @@
 //! so that a reader never meets a row twice nor misses one. `docs/store.md` describes the files.
 //!
 //! Modules stand in the order of the data: what may be asked ([`predicate`]), rows on their way in ([`batch`]), the
-//! fresh stream, sealed files, the [`writer`], and the [`reader`].
+//! fresh stream, sealed files, the [`reader`], and the [`writer`].
+
+pub mod text;
 
 pub mod predicate;
 
-pub mod text;
+mod fault;
 
 mod schema;
 
@@ -17,27 +19,25 @@ pub mod batch;
 
 mod frame;
 
-mod fault;
-
 mod columns;
 
 mod index;
-
-mod manifest;
-
-mod seal;
 
 mod needle;
 
 mod evaluate;
 
+mod manifest;
+
 mod sealed;
+
+mod seal;
 
 mod fresh;
 
-pub mod writer;
-
 pub mod reader;
+
+pub mod writer;
 
 pub use batch::Batch;
 pub use frame::{Whole, recover_fresh};

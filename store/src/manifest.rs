@@ -134,6 +134,7 @@ impl Manifest {
             path: path.clone(),
             source,
         })?;
+        crate::fault::point("manifest").map_err(io("create", &part))?;
         let mut file = fs::File::create(&part).map_err(io("create", &part))?;
         file.write_all(&text).map_err(io("write", &part))?;
         file.sync_all().map_err(io("sync", &part))?;

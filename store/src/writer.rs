@@ -14,6 +14,10 @@ use crate::manifest::{Manifest, ManifestError};
 use crate::reader::ReadError;
 use crate::seal::SealError;
 
+mod options;
+
+mod report;
+
 mod lock;
 
 mod open;
@@ -26,28 +30,15 @@ mod retention;
 
 mod positions;
 
+#[cfg(test)]
+mod tests;
+
+pub use options::Options;
+pub use report::{Maintained, Recovered};
+
 use lock::Lock;
 use positions::Positions;
 use work::{Work, Worker};
-
-/// How a store is kept.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Fresh rows are sealed when their stream has this many bytes. Default: 32 MiB.
-    ///
-    /// Sealing takes about twice this in memory; smaller files search slower.
-    pub seal_bytes: u64,
-    /// Fresh rows are sealed when the first of them was appended this long ago. Default: 10 min.
-    pub seal_age: Duration,
-    /// Sealed files are merged up to about this size. Default: 64 MiB.
-    ///
-    /// Also the grain of retention, so it is never more than a sixteenth of [`Options::retention_bytes`].
-    pub merge_bytes: u64,
-    /// The oldest sealed files are removed while the store has more bytes than this. Default: no limit.
-    pub retention_bytes: Option<u64>,
-    /// Sealed files are removed when their newest row is older than this. Default: no limit.
-    pub retention_age: Option<Duration>,
-}
 
 /// Why a store can't be opened for writing.
 #[derive(Debug, thiserror::Error)]
@@ -105,34 +96,6 @@ pub enum WriteError {
     /// The manifest can't be replaced.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-}
-
-/// What opening found and mended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// Rows in the fresh streams.
-    pub rows_fresh: u64,
-    /// Bytes of torn appends that were cut.
-    pub bytes_cut: u64,
-    /// Files that a broken-off seal, merge or removal had left, removed.
-    pub files_removed: u64,
-}
-
-/// What one round of maintenance did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Maintained {
-    /// Rows sealed since the last round.
-    pub rows_sealed: u64,
-    /// Files that merging put into fewer ones.
-    pub files_merged: u64,
-    /// Rows that retention removed.
-    pub rows_removed: u64,
-    /// Bytes on disk that retention removed.
-    pub bytes_removed: u64,
-    /// The times of the oldest and the newest row that retention removed.
-    pub removed_range: Option<(Timestamp, Timestamp)>,
-    /// Whether work is still under way in the background.
-    pub busy: bool,
 }
 
 /// The one that writes to a directory.
@@ -476,35 +439,4 @@ impl Writer {
 /// The time from `since` to `now`; nothing when the clock went back.
 fn age(since: Timestamp, now: Timestamp) -> Duration {
     Duration::from_nanos(now.0.saturating_sub(since.0).max(0) as u64)
-}
-
-// === impl Options ===
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            seal_bytes: 32 << 20,
-            seal_age: Duration::from_mins(10),
-            merge_bytes: 64 << 20,
-            retention_bytes: None,
-            retention_age: None,
-        }
-    }
-}
-
-// === impl Maintained ===
-
-impl Maintained {
-    /// Adds what another round did.
-    pub fn add(&mut self, other: &Self) {
-        self.rows_sealed += other.rows_sealed;
-        self.files_merged += other.files_merged;
-        self.rows_removed += other.rows_removed;
-        self.bytes_removed += other.bytes_removed;
-        self.removed_range = match (self.removed_range, other.removed_range) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
-        self.busy = other.busy;
-    }
 }

@@ -13,15 +13,12 @@ use super::{Interrupted, ReadError, Reader, Scan, Snapshot, Stats};
 use crate::evaluate::{Compiled, Needed};
 use crate::manifest::Sealed;
 
+mod newest;
+
+use newest::{Hit, keep_newest, sort};
+
 /// Without a limit, a slice of time is cut in two when it has more wanted rows than this.
 const SLICE_ROWS: usize = 100_000;
-
-/// A wanted row of a piece.
-#[derive(Clone, Copy, Debug)]
-struct Hit {
-    time: i64,
-    row: u32,
-}
 
 /// The wanted rows of a piece, newest at the end.
 #[derive(Debug)]
@@ -415,37 +412,6 @@ pub(super) fn of_file(
         return Err(failure);
     }
     search.documents()
-}
-
-/// Keeps the newest rows, by time and then by row, in this order.
-fn keep_newest(hits: &mut Vec<Hit>, limit: usize) {
-    if hits.len() > limit {
-        hits.select_nth_unstable_by_key(limit, |hit| Reverse((hit.time, hit.row)));
-        hits.truncate(limit);
-    }
-    hits.sort_unstable_by_key(|hit| (hit.time, hit.row));
-}
-
-/// Puts documents into the order that people read: by time, then by exact position.
-fn sort(documents: &mut Vec<Document>) {
-    // Most come in runs of one stream, whose names compare slowly; equal times are the exception.
-    documents.sort_by(|a, b| {
-        a.time.cmp(&b.time).then_with(|| {
-            let key = |document: &Document| {
-                (
-                    document.file.started,
-                    document.offset,
-                    document.part,
-                    document.end,
-                )
-            };
-            a.file
-                .origin
-                .stream
-                .cmp(&b.file.origin.stream)
-                .then_with(|| key(a).cmp(&key(b)))
-        })
-    });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -22,7 +22,6 @@ use record::document::dataset;
 
 use super::{Rows, SealError, Spot, Target};
 use crate::columns::{Columns, code_texts};
-use crate::fault;
 use crate::index::{self, Index, Run};
 use crate::manifest::{Sealed, sync_directory};
 use crate::schema::{self, sealed as at};
@@ -69,7 +68,6 @@ pub(super) fn commit(
     dir: &Path,
 ) -> Result<u64, SealError> {
     let done = written.and_then(|file| {
-        fault::point("seal").map_err(io_error("sync", part))?;
         file.sync_all().map_err(io_error("sync", part))?;
         let bytes = file.metadata().map_err(io_error("inspect", part))?.len();
         fs::rename(part, full).map_err(io_error("rename", part))?;

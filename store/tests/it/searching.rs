@@ -126,7 +126,7 @@ fn documents(rows: Vec<(u32, i64, i64, usize, String, u8, Option<String>)>) -> V
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn every_question_is_answered_as_by_a_plain_list(
