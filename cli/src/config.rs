@@ -267,7 +267,7 @@ impl From<RawConfig> for Config {
             volume_depth_max: discover.volume_depth_max.unwrap_or(5),
             volume_directories_max: discover.volume_directories_max.unwrap_or(4096),
             host_logs: discover.host_logs.unwrap_or_else(host_logs),
-            rescan: discover.rescan.unwrap_or(Duration::from_mins(1)),
+            rescan: discover.rescan.unwrap_or(Duration::from_mins(2)),
             reserve_bytes: reserve.bytes.unwrap_or(1 << 30),
             reserve_age: reserve.age.unwrap_or(Duration::from_hours(24)),
             retention_bytes: store.retention_bytes.unwrap_or(Some(10 << 30)),

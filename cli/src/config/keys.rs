@@ -225,7 +225,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "discover.rescan",
-        default: "1m",
+        default: "2m",
         effect: "How often everything is listed anew, in case the kernel lost an event.",
         edges: "Between 1s and 1h. New files are otherwise seen at once.",
         who: "Nobody, as a rule; shorter where inotify limits can't be raised.",

@@ -65,3 +65,54 @@ impl Found {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use collector::ledger::Ledger;
+    use record::{Container, Origin, Pod};
+
+    use super::*;
+
+    fn stream(kind: Kind, uid: Option<&str>) -> StreamStatus {
+        let pod = uid.map(|uid| Pod {
+            uid: uid.to_owned(),
+            ..Pod::default()
+        });
+        let origin = Origin {
+            pod,
+            container: Some(Container::default()),
+            kind,
+            ..Origin::default()
+        };
+        StreamStatus {
+            origin: Arc::new(origin),
+            files: Vec::new(),
+            ledger: Ledger::default(),
+            in_flight_bytes: 0,
+            unread_bytes: 0,
+            lag_bytes: 0,
+            lag_seconds: 0.0,
+            time_to_loss_seconds: None,
+            drained: true,
+            limited: false,
+        }
+    }
+
+    #[test]
+    fn streams_are_counted_by_what_they_are_of() {
+        let streams = [
+            stream(Kind::Container, Some("a")),
+            stream(Kind::Container, Some("a")),
+            stream(Kind::Volume, Some("a")),
+            stream(Kind::Container, None),
+            stream(Kind::Host, None),
+            stream(Kind::Host, None),
+        ];
+        assert_eq!(
+            Found::count(&streams).lines(),
+            "  pods     2 containers of 1 pod\n  docker   1 container\n  volumes  1 file\n  host     2 logs\n"
+        );
+    }
+}

@@ -92,17 +92,13 @@ impl Watch {
         let Stage::Running(mut handle) = stage else {
             return None;
         };
-        // A request may hold it for the moment of its snapshot.
-        let deadline = Instant::now() + 2 * PATIENCE;
+        // A request may hold it for the moment of its snapshot; new ones can't get it any more.
         let owned = loop {
             match Arc::try_unwrap(handle) {
                 Ok(owned) => break owned,
-                Err(shared) if Instant::now() < deadline => {
-                    handle = shared;
-                    std::thread::park_timeout(Duration::from_millis(1));
-                }
-                Err(_) => return None,
+                Err(shared) => handle = shared,
             }
+            std::thread::park_timeout(Duration::from_millis(1));
         };
         let outcome = owned.stop(grace)?;
         let mut last = lock(&self.last);
