@@ -30,8 +30,7 @@ fn every_line_of_a_real_docker_engine() {
     let machine = Machine::docker(ROOT_DIRECTORY);
     watch.did("found and started dockerd");
     let witness = Witness::watch(&[machine.directory("docker/containers")]);
-    let home = tempfile::tempdir().expect("make a home");
-    let nodetap = Nodetap::at(&machine.root(), home.path());
+    let nodetap = machine.nodetap();
     let running = nodetap.start();
     let containers = start_containers(&machine);
     let running = live_through_restarts(&machine, &witness, &nodetap, running, &containers);

@@ -32,8 +32,7 @@ fn every_line_of_a_real_kubelet() {
         machine.directory("var-log/pods"),
         machine.directory("kubelet/pods"),
     ]);
-    let home = tempfile::tempdir().expect("make a home");
-    let nodetap = Nodetap::at(&machine.root(), home.path());
+    let nodetap = machine.nodetap();
     let pods = start_pods(&machine);
     let running = live_through_restarts(&machine, &witness, &nodetap);
     watch.did("wrote through rotations, crashes, a deletion and restarts");
@@ -63,8 +62,7 @@ fn what_a_real_kubelet_deleted_while_we_were_down_is_a_gap() {
     let mut watch = Stopwatch::start("kubelet, long down");
     let machine = Machine::kubelet(ROOT_DIRECTORY);
     let witness = Witness::watch(&[machine.directory("var-log/pods")]);
-    let home = tempfile::tempdir().expect("make a home");
-    let nodetap = Nodetap::at(&machine.root(), home.path());
+    let nodetap = machine.nodetap();
     add(
         &machine,
         "shop",

@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tests::Nodetap;
 
 use crate::component::{folder, prepare};
 use crate::stopwatch::within;
@@ -88,6 +89,13 @@ impl Machine {
     /// A directory that is bound into the node: `var-log`, `kubelet`, `docker`, `manifests`; or for the test's own.
     pub(crate) fn directory(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
+    }
+
+    /// The program outside of the node, on its root; the state is kept with the node.
+    pub(crate) fn nodetap(&self) -> Nodetap {
+        let home = self.directory("nodetap");
+        fs::create_dir_all(&home).expect("make nodetap's home");
+        Nodetap::at(&self.root(), &home)
     }
 
     /// Runs a command inside and gives its output.

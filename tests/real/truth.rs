@@ -1,6 +1,7 @@
 //! What must be in the store? The lines of every stream, read from the witness's files by the plainest code possible.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use record::Timestamp;
 use serde::Deserialize;
@@ -36,7 +37,7 @@ pub(crate) struct Tally {
     pub(crate) streams: usize,
     /// Lines that the files held.
     pub(crate) lines: usize,
-    /// Lines that are not in the store and whose stream says so with a gap.
+    /// Lines that are not in the store, with a gap in their place.
     pub(crate) lost: usize,
 }
 
@@ -220,7 +221,7 @@ impl Truth {
 
     /// Compares with all documents of a store: each line once, in exact order, with its time and text.
     ///
-    /// In the streams for which `may_lose` holds, lines may be missing if a gap says so.
+    /// In the streams for which `may_lose` holds, lines may be missing where a gap stands in their place.
     pub(crate) fn compare(
         &self,
         documents: &Documents,
@@ -231,40 +232,34 @@ impl Truth {
             ..Tally::default()
         };
         let mut report: Vec<String> = Vec::new();
-        for stream in documents
-            .keys()
-            .filter(|stream| !self.streams.contains_key(*stream))
-        {
+        let is_unknown = |stream: &&String| !self.streams.contains_key(*stream);
+        for stream in documents.keys().filter(is_unknown) {
             report.push(format!("stream {stream}: no such log"));
         }
         for (stream, lines) in &self.streams {
             tally.lines += lines.len();
             let none = Vec::new();
             let found = documents.get(stream).unwrap_or(&none);
-            let gaps = found.iter().filter(|document| document.is("gap")).count();
-            let stored: Vec<_> = found
-                .iter()
-                .filter(|document| !document.is("gap"))
-                .collect();
-            let mut differences = differ(lines, &stored);
-            let lost = differences
-                .iter()
-                .filter(|difference| difference.is_loss)
-                .count();
-            if may_lose(stream) && gaps > 0 {
-                tally.lost += lost;
-                differences.retain(|difference| !difference.is_loss);
+            let mut differences = Vec::new();
+            let seen = match_documents(lines, found, &mut differences);
+            for hole in seen.holes() {
+                if may_lose(stream) && seen.gaps.range(hole.clone()).next().is_some() {
+                    tally.lost += hole.len();
+                    continue;
+                }
+                let (first, last) = (&lines[hole.start], &lines[hole.end - 1]);
+                let (first, last) = (head(&first.text), head(&last.text));
+                differences.push(format!("missing: {} lines, {first} to {last}", hole.len()));
             }
             if differences.is_empty() {
                 continue;
             }
+            let (lines, stored, gaps) = (lines.len(), found.len(), seen.gaps.len());
             report.push(format!(
-                "stream {stream}: {} lines, {} stored, {lost} missing, {gaps} gaps",
-                lines.len(),
-                stored.len()
+                "stream {stream}: {lines} lines, {stored} stored, {gaps} gaps"
             ));
             let shown = differences.into_iter().take(REPORTED);
-            report.extend(shown.map(|difference| format!("  {}", difference.text)));
+            report.extend(shown.map(|difference| format!("  {difference}")));
         }
         if report.is_empty() {
             Ok(tally)
@@ -274,54 +269,62 @@ impl Truth {
     }
 }
 
-/// One difference between what was written and what is stored.
-struct Difference {
-    is_loss: bool,
-    text: String,
+/// Which lines of a stream are stored, and in front of which ones a gap is.
+struct Matched {
+    lines: Vec<bool>,
+    gaps: BTreeSet<usize>,
+}
+
+// === impl Matched ===
+
+impl Matched {
+    /// Each run of lines that are not stored.
+    fn holes(&self) -> Vec<Range<usize>> {
+        let mut holes: Vec<Range<usize>> = Vec::new();
+        for (place, _) in self.lines.iter().enumerate().filter(|(_, seen)| !**seen) {
+            match holes.last_mut().filter(|hole| hole.end == place) {
+                Some(hole) => hole.end += 1,
+                None => holes.push(place..place + 1),
+            }
+        }
+        holes
+    }
 }
 
 /// Walks both in order. Lines that a writer numbered are unique, so a document has at most one line.
-fn differ(lines: &[Line], stored: &[&Document]) -> Vec<Difference> {
+fn match_documents(lines: &[Line], found: &[Document], differences: &mut Vec<String>) -> Matched {
     let mut places: HashMap<(u64, &str), usize> = HashMap::new();
     for (place, line) in lines.iter().enumerate() {
         places.insert((digest(&line.text), &line.output), place);
     }
-    let mut differences = Vec::new();
-    let mut differs = |is_loss, text| differences.push(Difference { is_loss, text });
-    let mut seen = vec![false; lines.len()];
+    let mut seen = Matched {
+        lines: vec![false; lines.len()],
+        gaps: BTreeSet::new(),
+    };
     let mut next = 0;
-    for document in stored {
+    for document in found {
+        if document.is("gap") {
+            seen.gaps.insert(next);
+            continue;
+        }
         let shown = format!("{} {} {}", document.time, document.output, document.head);
         let Some(&place) = places.get(&(document.digest, document.output.as_str())) else {
-            differs(false, format!("never written so: {shown}"));
+            differences.push(format!("never written so: {shown}"));
             continue;
         };
-        if std::mem::replace(&mut seen[place], true) {
-            differs(false, format!("doubled: {shown}"));
+        if std::mem::replace(&mut seen.lines[place], true) {
+            differences.push(format!("doubled: {shown}"));
         } else if place < next {
-            differs(false, format!("out of order: {shown}"));
+            differences.push(format!("out of order: {shown}"));
         }
         next = next.max(place + 1);
         let time = Timestamp::parse_rfc3339(document.time.as_bytes());
         if lines[place].time.is_some() && lines[place].time != time {
-            differs(
-                false,
-                format!("another time, {:?}: {shown}", lines[place].time),
-            );
+            let written = lines[place].time;
+            differences.push(format!("another time than {written:?}: {shown}"));
         }
     }
-    for (line, _) in lines.iter().zip(&seen).filter(|(_, seen)| !**seen) {
-        differs(
-            true,
-            format!(
-                "missing: {:?} {} {}",
-                line.time,
-                line.output,
-                head(&line.text)
-            ),
-        );
-    }
-    differences
+    seen
 }
 
 /// Pieces on their way to lines, for each output stream on its own.
