@@ -220,12 +220,11 @@ fn created(database: &Database, now: Timestamp) -> Result<Timestamp, redb::Error
         transaction.open_table(FILES)?;
         let mut facts = transaction.open_table(FACTS)?;
         let known = facts.get(CREATED)?.map(|value| value.value());
-        match known {
-            Some(created) => created,
-            None => {
-                facts.insert(CREATED, now.0 as u64)?;
-                now.0 as u64
-            }
+        if let Some(created) = known {
+            created
+        } else {
+            facts.insert(CREATED, now.0 as u64)?;
+            now.0 as u64
         }
     };
     transaction.commit()?;

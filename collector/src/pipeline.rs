@@ -149,7 +149,7 @@ fn run(mut engine: Engine, orders: &Receiver<Order>) -> Outcome {
         }
         engine.turn();
         if engine.is_drained() {
-            return engine.finish(Duration::from_secs(60));
+            return engine.finish(Duration::from_mins(1));
         }
         engine.sleep();
     }

@@ -61,7 +61,7 @@ impl Reserve {
         let path = base
             .join(DIRECTORY)
             .join(format!("{}-{number:x}", self.token));
-        match self.link(file, &self.place(&path)) {
+        match Self::link(file, &self.place(&path)) {
             Ok(()) => Some(path),
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "no reserve link");
@@ -106,7 +106,7 @@ impl Reserve {
         }
     }
 
-    fn link(&self, file: &File, place: &Path) -> io::Result<()> {
+    fn link(file: &File, place: &Path) -> io::Result<()> {
         // Through the descriptor, so that what is linked is what was opened, whatever its path names by now.
         let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
         let link = || rustix::fs::linkat(CWD, &opened, CWD, place, AtFlags::SYMLINK_FOLLOW);
@@ -138,7 +138,7 @@ impl Reserve {
 
     fn prepare(&self, base: &Path) -> io::Result<u64> {
         let directory = self.place(&base.join(DIRECTORY));
-        let kind = rustix::fs::statfs(&self.place(base))?.f_type as u64;
+        let kind = rustix::fs::statfs(self.place(base))?.f_type as u64;
         if matches!(kind, TMPFS_MAGIC | RAMFS_MAGIC) {
             return Err(io::Error::other("the file system is in memory"));
         }

@@ -32,6 +32,8 @@ pub struct Tail {
     nul_until: u64,
     /// By how much reads went beyond the size that was known, since that was last asked.
     outgrown: u64,
+    /// The size when the bytes before `read` were last found unchanged.
+    sure: u64,
     /// Whether `read` stands inside a line whose beginning was handed on as pieces.
     in_line: bool,
 }
@@ -134,6 +136,23 @@ impl Tail {
         Ok(excess)
     }
 
+    /// Takes back what the file grew by since its text was last known to be the same, and says how much that is.
+    pub fn shrink_to_sure(&mut self) -> u64 {
+        let excess = self.size.saturating_sub(self.sure.max(self.read));
+        self.size -= excess;
+        excess
+    }
+
+    /// Takes back what the present carrier, a copy of the text, does not have, and says how much that is.
+    pub fn shrink_to_carrier(&mut self) -> io::Result<u64> {
+        let Some(carrier) = &mut self.carrier else {
+            return Ok(0);
+        };
+        let excess = self.size.saturating_sub(carrier.size()?.max(self.read));
+        self.size -= excess;
+        Ok(excess)
+    }
+
     /// Reads the bytes before the offset at which a text is resumed, so that the next read can compare them.
     pub fn prime(&mut self) -> io::Result<()> {
         let length = self.read.min(MARKER_BYTES as u64);
@@ -187,15 +206,12 @@ impl Tail {
         else {
             return Ok(Progress::Replaced);
         };
-        if seen != self.before {
+        if seen != self.before || (text.is_empty() && self.is_replaced()?) {
             return Ok(Progress::Replaced);
         }
+        self.sure = self.size;
         if text.is_empty() {
-            return Ok(if self.is_replaced()? {
-                Progress::Replaced
-            } else {
-                Progress::End
-            });
+            return Ok(Progress::End);
         }
         let whole = text.len() == limits.quantum;
         let mut consumed = self.lines(text, &mut each);

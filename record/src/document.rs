@@ -66,7 +66,10 @@ impl Document {
 
     /// Where it stands in its stream.
     pub fn position(&self) -> Position {
-        Position { started: self.file.started, offset: self.offset }
+        Position {
+            started: self.file.started,
+            offset: self.offset,
+        }
     }
 
     /// Appends the document as one JSON object without a newline.
@@ -200,7 +203,7 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
             Some(&control) => {
                 const HEX: &[u8; 16] = b"0123456789abcdef";
                 let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0']);
+                out.extend_from_slice(b"\\u00");
                 out.extend_from_slice(&[digit(control >> 4), digit(control & 15)]);
             }
             None => {}
@@ -228,7 +231,9 @@ fn needs_escape(bytes: &[u8]) -> Option<usize> {
         at += 8;
     }
     let rest = chunks.remainder();
-    rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').map(|rest| at + rest)
+    rest.iter()
+        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\')
+        .map(|rest| at + rest)
 }
 
 /// Appends a number in decimal.
@@ -304,7 +309,9 @@ fn kubernetes(root: &mut Object<'_>, file: &File) {
 }
 
 fn container(root: &mut Object<'_>, file: &File) {
-    let Some(container) = &file.origin.container else { return };
+    let Some(container) = &file.origin.container else {
+        return;
+    };
     let in_pod = file.origin.pod.is_some();
     if in_pod
         && container.id.is_empty()
@@ -340,7 +347,8 @@ impl<'a> Object<'a> {
     }
 
     fn name(&mut self, name: &str) {
-        self.out.extend_from_slice(if self.first { b"\"" } else { b",\"" });
+        self.out
+            .extend_from_slice(if self.first { b"\"" } else { b",\"" });
         self.first = false;
         escape(name, self.out);
         self.out.extend_from_slice(b"\":");
@@ -367,7 +375,10 @@ impl<'a> Object<'a> {
     fn object(&mut self, name: &str) -> Object<'_> {
         self.name(name);
         self.out.push(b'{');
-        Object { out: self.out, first: true }
+        Object {
+            out: self.out,
+            first: true,
+        }
     }
 
     fn close(self) {
@@ -392,7 +403,10 @@ mod tests {
                         uid: "uid-1".into(),
                         ..Pod::default()
                     }),
-                    container: Some(Container { name: "app".into(), ..Container::default() }),
+                    container: Some(Container {
+                        name: "app".into(),
+                        ..Container::default()
+                    }),
                     kind: Kind::Container,
                 }),
                 key: FileKey([0; 16]),
@@ -400,7 +414,10 @@ mod tests {
                 path: "/var/log/pods/shop_order-1_uid-1/app/0.log".into(),
                 started: 1,
                 restart_count: Some(3),
-                node: Arc::new(Node { host: "n1".into(), ..Node::default() }),
+                node: Arc::new(Node {
+                    host: "n1".into(),
+                    ..Node::default()
+                }),
             }),
             time: Timestamp(0),
             output: OutputStream::Stdout,
@@ -421,12 +438,18 @@ mod tests {
         let mut out = Vec::new();
         document("a \"b\" \\ \u{1}\n\tü and a long clean tail").write_json(&mut out);
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(json["message"], "a \"b\" \\ \u{1}\n\tü and a long clean tail");
+        assert_eq!(
+            json["message"],
+            "a \"b\" \\ \u{1}\n\tü and a long clean tail"
+        );
         assert_eq!(json["@timestamp"], "1970-01-01T00:00:00.000000000Z");
         assert_eq!(json["log"]["offset"], 42);
         assert_eq!(json["log"]["level"], "error");
         assert_eq!(json["log"]["stream"], "uid-1/app");
-        assert_eq!(json["log"]["file"]["started"], "1970-01-01T00:00:00.000000001Z");
+        assert_eq!(
+            json["log"]["file"]["started"],
+            "1970-01-01T00:00:00.000000001Z"
+        );
         assert_eq!(json["kubernetes"]["pod"]["name"], "order-1");
         assert_eq!(json["kubernetes"]["container"]["restart_count"], 3);
         assert_eq!(json["tags"], serde_json::json!(["partial", "gap"]));

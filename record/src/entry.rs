@@ -32,7 +32,9 @@ pub struct Entry<'a> {
 }
 
 /// Which of a container's outputs a line came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputStream {
     /// A file that has no such distinction.
@@ -45,7 +47,9 @@ pub enum OutputStream {
 }
 
 /// How grave a line is, by its own words. `Unknown` sorts lowest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The line does not tell.
@@ -115,7 +119,11 @@ impl Level {
 
     /// Reads a level's usual spellings (`WARNING`, `err`, `CRITICAL` …), without regard to case.
     pub fn from_word(word: &[u8]) -> Option<Self> {
-        let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+        let is = |names: &[&str]| {
+            names
+                .iter()
+                .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+        };
         if is(&["info", "information", "notice", "informational"]) {
             Some(Self::Info)
         } else if is(&["warn", "warning"]) {
@@ -126,7 +134,16 @@ impl Level {
             Some(Self::Debug)
         } else if is(&["trace", "finer", "finest", "verbose"]) {
             Some(Self::Trace)
-        } else if is(&["fatal", "critical", "crit", "panic", "emerg", "emergency", "alert", "dpanic"]) {
+        } else if is(&[
+            "fatal",
+            "critical",
+            "crit",
+            "panic",
+            "emerg",
+            "emergency",
+            "alert",
+            "dpanic",
+        ]) {
             Some(Self::Fatal)
         } else {
             None
@@ -174,11 +191,17 @@ impl Tags {
 
     /// The names in this set, as documents have them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.into_iter().filter(move |(tag, _)| self.contains(*tag)).map(|(_, name)| name)
+        Self::NAMES
+            .into_iter()
+            .filter(move |(tag, _)| self.contains(*tag))
+            .map(|(_, name)| name)
     }
 
     /// The tag of a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.into_iter().find(|(_, own)| *own == name).map(|(tag, _)| tag)
+        Self::NAMES
+            .into_iter()
+            .find(|(_, own)| *own == name)
+            .map(|(tag, _)| tag)
     }
 }

@@ -89,7 +89,10 @@ mod tests {
 
     fn key(stream: &str, file: u8) -> IdKey {
         IdKey::new(&File {
-            origin: Arc::new(Origin { stream: stream.to_owned(), ..Origin::default() }),
+            origin: Arc::new(Origin {
+                stream: stream.to_owned(),
+                ..Origin::default()
+            }),
             key: FileKey([file; 16]),
             fingerprint: String::new(),
             path: String::new(),
@@ -103,7 +106,10 @@ mod tests {
     fn ids_sort_by_time_and_differ_in_every_part() {
         let a = key("a", 1);
         let base = a.id_of(Timestamp(1_700_000_000_000_000_000), 10, 20, 0);
-        assert_eq!(base, a.id_of(Timestamp(1_700_000_000_000_000_000), 10, 20, 0));
+        assert_eq!(
+            base,
+            a.id_of(Timestamp(1_700_000_000_000_000_000), 10, 20, 0)
+        );
         assert!(base < a.id_of(Timestamp(1_700_000_000_000_000_001), 0, 5, 0));
         assert!(a.id_of(Timestamp(-1), 0, 5, 0) < a.id_of(Timestamp(0), 0, 5, 0));
         for other in [

@@ -126,7 +126,9 @@ impl Origin {
 
     /// The container's name, or the empty text.
     pub fn container_name(&self) -> &str {
-        self.container.as_ref().map_or("", |container| &container.name)
+        self.container
+            .as_ref()
+            .map_or("", |container| &container.name)
     }
 }
 
@@ -135,7 +137,11 @@ impl Origin {
 impl Link {
     /// The file a writer appends to, in its `restart`-th life.
     pub fn live(restart: u32) -> Self {
-        Self { restart, rotation: Rotation::Live, gzip: false }
+        Self {
+            restart,
+            rotation: Rotation::Live,
+            gzip: false,
+        }
     }
 
     /// Whether this file was set aside and only its last bytes may still arrive.

@@ -47,7 +47,10 @@ impl Fingerprint {
             hash.update(line);
         } else {
             hash.update(line.get(..FINGERPRINT_END_BYTES).unwrap_or(line));
-            hash.update(line.get(line.len() - FINGERPRINT_END_BYTES..).unwrap_or(line));
+            hash.update(
+                line.get(line.len() - FINGERPRINT_END_BYTES..)
+                    .unwrap_or(line),
+            );
             hash.update((line.len() as u64).to_le_bytes());
         }
         Self(truncated(&hash.finalize()))
@@ -74,13 +77,23 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+// === impl FileKey ===
+
+impl fmt::Display for FileKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 // === impl Marker ===
 
 impl Marker {
     /// The marker of the bytes before an offset; `before` is cut to its last [`MARKER_BYTES`].
     pub fn of(before: &[u8]) -> Self {
         let start = before.len().saturating_sub(MARKER_BYTES);
-        Self(truncated(&Sha256::digest(before.get(start..).unwrap_or(before))))
+        Self(truncated(&Sha256::digest(
+            before.get(start..).unwrap_or(before),
+        )))
     }
 }
 

@@ -30,8 +30,27 @@ impl Timestamp {
     /// A leap second (`:60`) is read as the first moment of the next minute.
     pub fn parse_rfc3339(text: &[u8]) -> Option<Self> {
         let (head, rest) = text.split_at_checked(19)?;
-        let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', n0, n1, b':', s0, s1] =
-            *head
+        let [
+            y0,
+            y1,
+            y2,
+            y3,
+            b'-',
+            m0,
+            m1,
+            b'-',
+            d0,
+            d1,
+            b'T' | b't' | b' ',
+            h0,
+            h1,
+            b':',
+            n0,
+            n1,
+            b':',
+            s0,
+            s1,
+        ] = *head
         else {
             return None;
         };
@@ -52,7 +71,10 @@ impl Timestamp {
             + i64::from(minute) * 60
             + i64::from(second)
             - zone_seconds(rest)?;
-        seconds.checked_mul(NANOS_PER_SECOND)?.checked_add(nanos).map(Self)
+        seconds
+            .checked_mul(NANOS_PER_SECOND)?
+            .checked_add(nanos)
+            .map(Self)
     }
 
     /// Appends the time in UTC with nine fraction digits, always [`RFC3339_LENGTH`] bytes.
@@ -107,7 +129,10 @@ fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.' | b',', digits)) = rest.split_first() else {
         return Some((0, rest));
     };
-    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let length = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let (digits, rest) = digits.split_at(length);
     if digits.is_empty() {
         return None;
@@ -164,7 +189,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -187,13 +216,34 @@ mod tests {
 
     #[test]
     fn times_of_containers_and_their_limits() {
-        check("2026-11-21T10:00:00.5Z", Some("2026-11-21T10:00:00.500000000Z"));
-        check("2026-11-21T10:00:00.123456789Z", Some("2026-11-21T10:00:00.123456789Z"));
-        check("2026-11-21T10:00:00.1234567899Z", Some("2026-11-21T10:00:00.123456789Z"));
-        check("2026-11-21T10:00:00+01:00", Some("2026-11-21T09:00:00.000000000Z"));
-        check("2026-03-01T00:00:00-0530", Some("2026-03-01T05:30:00.000000000Z"));
-        check("2024-02-29T23:59:60Z", Some("2024-03-01T00:00:00.000000000Z"));
-        check("1969-12-31T23:59:59.999999999Z", Some("1969-12-31T23:59:59.999999999Z"));
+        check(
+            "2026-11-21T10:00:00.5Z",
+            Some("2026-11-21T10:00:00.500000000Z"),
+        );
+        check(
+            "2026-11-21T10:00:00.123456789Z",
+            Some("2026-11-21T10:00:00.123456789Z"),
+        );
+        check(
+            "2026-11-21T10:00:00.1234567899Z",
+            Some("2026-11-21T10:00:00.123456789Z"),
+        );
+        check(
+            "2026-11-21T10:00:00+01:00",
+            Some("2026-11-21T09:00:00.000000000Z"),
+        );
+        check(
+            "2026-03-01T00:00:00-0530",
+            Some("2026-03-01T05:30:00.000000000Z"),
+        );
+        check(
+            "2024-02-29T23:59:60Z",
+            Some("2024-03-01T00:00:00.000000000Z"),
+        );
+        check(
+            "1969-12-31T23:59:59.999999999Z",
+            Some("1969-12-31T23:59:59.999999999Z"),
+        );
         check("2026-02-29T00:00:00Z", None);
         check("2026-13-01T00:00:00Z", None);
         check("2026-11-21T10:00:00", None);

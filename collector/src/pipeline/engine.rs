@@ -1,6 +1,6 @@
 //! The loop's state and its turn.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -24,6 +24,10 @@ use crate::ship::{BatchId, Sink, Waker};
 const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Everything the loop knows.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, in any combination"
+)]
 pub(super) struct Engine {
     pub(super) config: Config,
     pub(super) clock: Box<dyn Clock>,
@@ -62,7 +66,6 @@ pub(super) struct Engine {
     pub(super) checkpoint_trouble: Option<String>,
     pub(super) buffer: Vec<u8>,
     pub(super) scratch: Scratch,
-    pub(super) started_at: Timestamp,
     /// The state was made by this process and the first scan is not over.
     pub(super) first_scan: bool,
     pub(super) draining: bool,
@@ -120,7 +123,6 @@ impl Engine {
             checkpoint_trouble: None,
             buffer: Vec::new(),
             scratch: Scratch::default(),
-            started_at: now,
             first_scan: is_new,
             draining: false,
             stopping: false,
@@ -287,7 +289,7 @@ impl Engine {
         pause.max(Duration::from_millis(1))
     }
 
-    /// Names of files that a set of places has.
+    /// Lets go of a stream that has nothing left; its counters stay in the sum.
     pub(super) fn forget_stream(&mut self, index: usize) {
         let Some(stream) = self.streams.get_mut(index).and_then(Option::take) else {
             return;
@@ -298,10 +300,6 @@ impl Engine {
         self.retired_counts.invalid_utf8 += counts.invalid_utf8;
         self.retired_counts.unparsed += counts.unparsed;
         self.free.push(index);
-        let gone: HashSet<usize> = HashSet::from([index]);
-        for names in self.directories.values_mut() {
-            names.retain(|_, stream| !gone.contains(stream));
-        }
         self.hot.retain(|other| *other != index);
     }
 }

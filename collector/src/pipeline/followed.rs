@@ -205,6 +205,14 @@ impl Followed {
             .any(|place| place.device == device && place.inode == inode)
     }
 
+    /// Whether this inode is held open, so that it can be no other text's.
+    pub(super) fn holds(&self, device: u64, inode: u64) -> bool {
+        self.tail.carrier.as_ref().is_some_and(|carrier| {
+            let metadata = carrier.file().metadata();
+            metadata.is_ok_and(|held| (held.dev(), held.ino()) == (device, inode))
+        })
+    }
+
     /// Whether a listed file still has this text, as far as that is certain without looking into it: an inode that is
     /// not held open may have been freed and used again.
     pub(super) fn still_has(&self, found: &Found) -> bool {
@@ -213,12 +221,10 @@ impl Followed {
         let Some(place) = self.places.iter().find(same_inode) else {
             return false;
         };
-        let held = self.tail.carrier.as_ref().is_some_and(|carrier| {
-            let metadata = carrier.file().metadata();
-            metadata.is_ok_and(|held| (held.dev(), held.ino()) == (found.device, found.inode))
-        });
+        let held = self.holds(found.device, found.inode);
         let unchanged = place.source.path == found.source.path
-            && (found.source.link.gzip || found.size == self.tail.size() || self.trouble.is_some());
+            && (found.source.link.gzip || found.size == self.tail.size())
+            && self.identity.is_some();
         held || unchanged
     }
 

@@ -16,7 +16,7 @@ use super::followed::{Followed, Identity, Place};
 use super::stream::{Hands, Stream};
 use crate::checkpoint::FileState;
 use crate::config::StartPolicy;
-use crate::discover::{DirId, Found, Listing, OpenError};
+use crate::discover::{Found, Listing, OpenError};
 use crate::enrich;
 use crate::ledger::AbandonReason;
 use crate::parse;
@@ -76,9 +76,18 @@ impl Engine {
             self.directories.insert(listing.dir, names)
         };
         for index in before.into_iter().flat_map(HashMap::into_values) {
-            found.entry(index).or_default();
+            // A directory that was made anew may have been listed before the old one is said to be gone.
+            if self
+                .stream_mut(index)
+                .is_some_and(|stream| stream.directory == Some(listing.dir))
+            {
+                found.entry(index).or_default();
+            }
         }
         for (index, found) in found {
+            if let Some(stream) = self.stream_mut(index) {
+                stream.directory = (!found.is_empty()).then_some(listing.dir);
+            }
             self.meet_stream(index, found);
         }
     }
@@ -125,11 +134,7 @@ impl Engine {
             }
         }
         for one in &strangers {
-            for file in &mut stream.files {
-                // The inode was free and has another text now.
-                file.places
-                    .retain(|place| (place.device, place.inode) != (one.device, one.inode));
-            }
+            stream.disown(one);
         }
         let node = Arc::clone(&self.config.node);
         let Some(stream) = self.stream_mut(index) else {
@@ -372,17 +377,15 @@ impl Engine {
         self.batch_since.get_or_insert(now);
     }
 
-    /// Asks the sink what it has of a text beyond what is acknowledged, because an earlier process did not live to note
-    /// it. Text that began after this process did can't be there.
+    /// Asks the sink what it has of a text beyond what is acknowledged: an earlier process may not have lived to note it.
     fn look_up_known(&mut self, index: usize, number: u64) {
-        let since = self.started_at.0;
         let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
         let Some(file) = stream.files.iter_mut().find(|file| file.number == number) else {
             return;
         };
-        let Some(started) = file.started().filter(|started| *started < since) else {
+        let Some(started) = file.started() else {
             return;
         };
         if file.unread() > 0 {
@@ -491,6 +494,8 @@ impl Engine {
             .position(|place| (place.device, place.inode) == (device, inode));
         let cut = cut.map(|cut| file.places.remove(cut));
         self.released.extend(file.reserve.take());
+        // What it grew by since it was last known to be the old text is the new one's.
+        stream.ledger.seen -= file.tail.shrink_to_sure();
         file.tail.carrier = None;
         file.choose_source();
         let copies: Vec<_> = file
@@ -505,6 +510,18 @@ impl Engine {
         if let Some(copy) = copy {
             file.tail.carrier = Some(copy);
             stream.ledger.seen += file.tail.measure().unwrap_or(0);
+            // Seen in the original, but written after the copy was made.
+            let missed = file.tail.shrink_to_carrier().unwrap_or(0);
+            if missed > 0 {
+                stream.ledger.abandoned += missed;
+                let gap = self.gaps.entry(AbandonReason::Truncated).or_default();
+                gap.0 += missed;
+                gap.1 += 1;
+                tracing::error!(
+                    path = %file.source.path.display(), bytes = missed, reason = "truncated",
+                    "lines are lost: they were written between a copy and the cut"
+                );
+            }
         } else {
             file.replaced = true;
             file.deleted_at = Some(wall);
@@ -538,7 +555,6 @@ impl Engine {
             settings: &self.config.parse,
             now: wall,
             quantum: 0,
-            draining: self.draining,
         };
         let lost = stream.abandon(at, reason, &mut hands);
         if lost > 0 {
@@ -590,7 +606,6 @@ impl Engine {
             settings: &self.config.parse,
             now: wall,
             quantum: 0,
-            draining: self.draining,
         };
         stream.note_rotated_away(at, &mut hands);
         self.gaps.entry(AbandonReason::RotatedAway).or_default().1 += 1;
@@ -659,15 +674,6 @@ impl Engine {
                 self.dirty.insert((index, file.number));
             }
         }
-    }
-
-    /// The directories that have files of a stream.
-    pub(super) fn has_directory(&self, index: usize) -> bool {
-        let has =
-            |names: &HashMap<std::ffi::OsString, usize>| names.values().any(|own| *own == index);
-        self.directories
-            .iter()
-            .any(|(_, names): (&DirId, _)| has(names))
     }
 }
 

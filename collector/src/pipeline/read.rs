@@ -30,12 +30,9 @@ impl Engine {
                     again.clear();
                     break;
                 }
-                match self.read_stream(index) {
-                    Some(true) => {
-                        again.push(index);
-                        found.push(index);
-                    }
-                    Some(false) | None => {}
+                if self.read_stream(index) == Some(true) {
+                    again.push(index);
+                    found.push(index);
                 }
                 if self.sink.open_bytes() >= self.sink.batch_bytes() {
                     self.submit();
@@ -101,30 +98,23 @@ impl Engine {
     }
 
     fn park(&mut self, index: usize, hot: bool) {
-        let dirs: Vec<_> = self
-            .directories
-            .iter()
-            .filter(|(_, names)| names.values().any(|stream| *stream == index))
-            .map(|(dir, _)| *dir)
-            .collect();
-        for dir in dirs {
-            // A directory with several streams is parked only while all of them are busy.
-            let others_quiet = self.directories.get(&dir).is_some_and(|names| {
-                names.values().any(|other| {
-                    self.streams
-                        .get(*other)
-                        .and_then(Option::as_ref)
-                        .is_some_and(|stream| !stream.parked)
-                })
-            });
-            if hot && others_quiet {
-                continue;
-            }
-            let now = self.clock.instant();
-            if let Some(listing) = self.discovery.park(dir, hot, now) {
-                self.meet(listing);
-                self.heat(index);
-            }
+        let Some(directory) = self.stream_mut(index).and_then(|stream| stream.directory) else {
+            return;
+        };
+        // A directory with several streams is parked only while all of them are busy.
+        let all_busy = self.directories.get(&directory).is_some_and(|names| {
+            names.values().all(|other| {
+                let other = self.streams.get(*other).and_then(Option::as_ref);
+                other.is_none_or(|other| other.parked)
+            })
+        });
+        if hot && !all_busy {
+            return;
+        }
+        let now = self.clock.instant();
+        if let Some(listing) = self.discovery.park(directory, hot, now) {
+            self.meet(listing);
+            self.heat(index);
         }
     }
 
@@ -139,9 +129,7 @@ impl Engine {
         let mut replaced = None;
         let mut read_some = false;
         {
-            let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
-                return None;
-            };
+            let stream = self.streams.get_mut(index).and_then(Option::as_mut)?;
             if stream.is_limited(now) {
                 return Some(false);
             }
@@ -152,11 +140,10 @@ impl Engine {
                 settings: &self.config.parse,
                 now: wall,
                 quantum: QUANTUM_BYTES,
-                draining,
             };
             let mut at = 0;
             while at < stream.files.len() {
-                match look_at(stream, at, now, &mut hands) {
+                match look_at(stream, at, now, draining, &mut hands) {
                     Look::More => {
                         read_some = true;
                         break;
@@ -185,8 +172,14 @@ impl Engine {
 }
 
 /// Looks for growth of one text and reads some of it.
-fn look_at(stream: &mut Stream, at: usize, now: Duration, hands: &mut Hands<'_>) -> Look {
-    let ended = is_ended(stream, at, now, hands.draining);
+fn look_at(
+    stream: &mut Stream,
+    at: usize,
+    now: Duration,
+    draining: bool,
+    hands: &mut Hands<'_>,
+) -> Look {
+    let ended = is_ended(stream, at, now, draining);
     let Some(file) = stream.files.get_mut(at) else {
         return Look::End;
     };

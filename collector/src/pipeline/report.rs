@@ -141,11 +141,6 @@ fn file_status(file: &Followed) -> FileStatus {
         (false, link) if link.is_rotated() => "rotated",
         (false, _) => "live",
     };
-    let hexadecimal = |key: &[u8]| {
-        key.iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
     FileStatus {
         path: file.source.path.display().to_string(),
         started: file
@@ -161,7 +156,7 @@ fn file_status(file: &Followed) -> FileStatus {
         key: file
             .identity
             .as_ref()
-            .map(|identity| hexadecimal(&identity.key.0))
+            .map(|identity| identity.key.to_string())
             .unwrap_or_default(),
         size: file.tail.size(),
         read: file.tail.read(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use record::Timestamp;
 
 use super::engine::Engine;
+use super::followed::Followed;
 use super::stream::Hands;
 use crate::ledger::AbandonReason;
 use crate::parse::Flush;
@@ -13,11 +14,11 @@ use crate::pipeline::Outcome;
 /// How long a deleted text is still looked at after it grew last: its writer may not know yet.
 const DELETED_QUIET: Duration = Duration::from_secs(2);
 /// How long a closed or quiet container's unfinished line waits before it counts as the last one.
-const UNFINISHED_QUIET: Duration = Duration::from_secs(300);
+const UNFINISHED_QUIET: Duration = Duration::from_mins(5);
 /// The same once its writer has closed the file.
 const CLOSED_QUIET: Duration = Duration::from_secs(5);
 /// How long a text is quiet before its descriptor is closed; it is recognised when it grows again.
-const IDLE_CLOSE: Duration = Duration::from_secs(600);
+const IDLE_CLOSE: Duration = Duration::from_mins(10);
 
 // === impl Engine ===
 
@@ -49,12 +50,11 @@ impl Engine {
         }
         self.end_deleted(index, now);
         self.close_idle(index, now);
-        let has_directory = self.has_directory(index);
         let Some(stream) = self.stream_mut(index) else {
             return;
         };
         let is_over = stream.files.is_empty() && stream.assembler.pending_from().is_none();
-        if is_over && !has_directory && !stream.touched {
+        if is_over && stream.directory.is_none() && !stream.touched {
             self.forget_stream(index);
         }
     }
@@ -69,12 +69,10 @@ impl Engine {
             return;
         }
         // Before the stream is read to its end the next line may belong to what is pending.
-        if stream
-            .files
-            .iter()
-            .any(|file| file.unread() > 0 && file.trouble.is_none())
-            && !draining
-        {
+        let waits = |file: &Followed| {
+            file.unread() > 0 && file.trouble.is_none() && file.identity.is_some()
+        };
+        if stream.files.iter().any(waits) {
             return;
         }
         let quiet = stream
@@ -110,7 +108,6 @@ impl Engine {
             settings: &self.config.parse,
             now: wall,
             quantum: 0,
-            draining,
         };
         stream.flush(why, &mut hands);
     }
@@ -181,10 +178,7 @@ impl Engine {
             return;
         };
         let pending = stream.assembler.pending_from();
-        let started = stream
-            .files
-            .get(at)
-            .and_then(super::followed::Followed::started);
+        let started = stream.files.get(at).and_then(Followed::started);
         if pending.is_some_and(|pending| Some(pending.started) == started) {
             return;
         }
@@ -259,9 +253,8 @@ impl Engine {
             && self.all().all(|stream| {
                 stream.assembler.pending_from().is_none()
                     && stream.files.iter().all(|file| {
-                        file.is_done()
-                            || file.trouble.is_some()
-                            || (file.identity.is_none() && file.unread() == 0)
+                        // Without an identity there is nothing but NULs.
+                        file.is_done() || file.trouble.is_some() || file.identity.is_none()
                     })
             })
     }

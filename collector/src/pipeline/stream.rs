@@ -8,6 +8,7 @@ use record::position::Marker;
 use record::{Entry, Fingerprint, Level, Origin, OutputStream, Record, Source, Tags, Timestamp};
 
 use super::followed::{Followed, Place};
+use crate::discover::{DirId, Found};
 use crate::ledger::{AbandonReason, Ledger};
 use crate::parse::{Assembler, Emitted, Flush, RawLine, Scratch, Settings, Span};
 use crate::ship::Sink;
@@ -18,6 +19,8 @@ use crate::tail::{Carrier, Extent, Limits, Part, Progress, same_text};
 pub(super) struct Stream {
     /// Whose log it is.
     pub(super) origin: Arc<Origin>,
+    /// The directory that has its files; they all stand in one.
+    pub(super) directory: Option<DirId>,
     /// Its texts, oldest first; those without an identity yet come last.
     pub(super) files: Vec<Followed>,
     /// Lines that wait for their end.
@@ -70,7 +73,6 @@ pub(super) struct Hands<'a> {
     pub(super) settings: &'a Settings,
     pub(super) now: Timestamp,
     pub(super) quantum: usize,
-    pub(super) draining: bool,
 }
 
 /// What one look at one text found.
@@ -93,6 +95,7 @@ impl Stream {
     pub(super) fn new(origin: Arc<Origin>, rate_limit: Option<u64>) -> Self {
         Self {
             origin,
+            directory: None,
             files: Vec::new(),
             assembler: Assembler::new(),
             ledger: Ledger::default(),
@@ -366,11 +369,35 @@ impl Stream {
         (is_gone && has_newer).then_some(newest.number)
     }
 
-    /// The least start that a text may have that follows all others which come before it in the chain.
+    /// Forgets that a file has a text: its inode may have been freed and have another one now.
+    ///
+    /// What could never be opened is tried again as if it were new.
+    pub(super) fn disown(&mut self, found: &Found) {
+        for file in &mut self.files {
+            file.places
+                .retain(|place| (place.device, place.inode) != (found.device, found.inode));
+        }
+        let ledger = &mut self.ledger;
+        self.files.retain(|file| {
+            let again = file.trouble.is_some()
+                && file.identity.is_none()
+                && (file.device, file.inode) == (found.device, found.inode);
+            if again {
+                ledger.seen -= file.tail.size() - file.tail.read();
+            }
+            !again
+        });
+    }
+
+    /// The least start that a text may have that follows all others which come before it in the chain, by the names they
+    /// have or had last.
     pub(super) fn earliest_start(&self, source: &Source) -> i64 {
+        let is_live = !source.link.is_rotated();
         self.files
             .iter()
-            .filter(|file| file.places.is_empty() || file.source.link < source.link)
+            .filter(|file| {
+                file.source.link < source.link || (is_live && file.source.link == source.link)
+            })
             .filter_map(Followed::started)
             .max()
             .map_or(i64::MIN, |started| started.saturating_add(1))
@@ -416,12 +443,16 @@ impl Stream {
 
 /// Whether an open file carries the text of `file`.
 fn carries(file: &mut Followed, place: &Place, carrier: &mut Carrier) -> bool {
+    if file.holds(place.device, place.inode) {
+        return true;
+    }
     let compressed_from = |path: &std::path::Path| {
         let mut name = path.as_os_str().to_owned();
         name.push(".gz");
         place.source.path.as_os_str() == name
     };
-    if place.source.link.gzip
+    let is_gzip = place.source.link.gzip;
+    if is_gzip
         && (compressed_from(&file.source.path)
             || file
                 .places
@@ -430,26 +461,35 @@ fn carries(file: &mut Followed, place: &Place, carrier: &mut Carrier) -> bool {
     {
         return true;
     }
-    // What was read tells more than what the file has now: it may have been cut since.
+    let timed = file.source.format != Format::Text;
+    if file.tail.carrier.is_some() || !file.places.is_empty() {
+        // The text is somewhere else as well. Platforms make copies and archives under names of their own; what has the
+        // live name is a new text, even if it begins (or is) the same so far.
+        let copied = !file.source.link.is_rotated();
+        let archived = is_gzip && file.places.is_empty();
+        if !place.source.link.is_rotated() || !(timed || copied || archived) {
+            return false;
+        }
+    }
     if let Some((offset, marker)) = file.tail.marker().filter(|(offset, _)| *offset > 0)
         && let Some(found) = marker_at(carrier, offset)
     {
+        // What was read tells more than what the file has now: it may have been cut since.
         return found == marker;
     }
+    let comparable = timed || file.tail.read() > 0;
     if let Some(own) = &mut file.tail.carrier {
-        return same_text(own, carrier).unwrap_or(false);
+        return comparable && same_text(own, carrier).unwrap_or(false);
     }
-    let timed = file.source.format != Format::Text;
-    if place.source.link.gzip && timed {
+    if is_gzip && timed {
         // The first line has the time to the nanosecond; comparing more would inflate every archive at each start.
         return true;
     }
     match file.marker {
         Some((offset, marker)) => marker_at(carrier, offset) == Some(marker),
         None => {
-            timed
-                || file.acknowledged == 0
-                || (file.device, file.inode) == (place.device, place.inode)
+            let same_inode = (file.device, file.inode) == (place.device, place.inode);
+            timed || file.acknowledged == 0 || same_inode
         }
     }
 }

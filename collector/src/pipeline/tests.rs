@@ -445,6 +445,45 @@ fn a_host_log_that_is_copied_and_cut_loses_nothing() {
     world.check();
 }
 
+#[test]
+fn a_host_log_that_begins_alike_after_each_rotation() {
+    let mut world = World::new();
+    let path = world.root.path().join("var/log/app.log");
+    let mut expect = Vec::new();
+    for round in 0..4 {
+        for place in (1..4).rev() {
+            let from = world.root.path().join(format!("var/log/app.log.{place}"));
+            if from.exists() {
+                fs::rename(
+                    &from,
+                    world
+                        .root
+                        .path()
+                        .join(format!("var/log/app.log.{}", place + 1)),
+                )
+                .unwrap();
+            }
+        }
+        if path.exists() {
+            fs::rename(&path, world.root.path().join("var/log/app.log.1")).unwrap();
+        }
+        fs::write(&path, "banner\n").unwrap();
+        expect.push("banner".to_owned());
+        if round % 2 == 0 {
+            world.turn();
+        }
+        world.pass(Duration::from_secs(11));
+        if round == 1 {
+            world.kill();
+            world.start();
+        }
+    }
+    fs::write(&path, "banner\nlast\n").unwrap();
+    expect.push("last".to_owned());
+    world.written = expect;
+    world.check();
+}
+
 #[derive(Clone, Debug)]
 enum Action {
     Write(usize),

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use flate2::read::MultiGzDecoder;
 
 /// How much is inflated at a time to get past what is not wanted, in bytes.
-const SKIP_BYTES: usize = 32 * 1024;
+const SKIP_BYTES: usize = 16 * 1024;
 
 /// A gzip file whose text is read by offset.
 #[derive(Debug)]
