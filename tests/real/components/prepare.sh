@@ -80,7 +80,7 @@ image_name=localhost/nodetap/writer:1
 duckdb_version=1.4.2
 make_duckdb() {
     # A virtual environment knows its own path, so it is made under its last name and reached by a script.
-    local environment=$cache/duckdb-$duckdb_version.venv
+    local environment=$kept.environment
     python3 -m venv --clear "$environment"
     "$environment/bin/pip" install --quiet --disable-pip-version-check "duckdb==$duckdb_version"
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$environment/bin/python" > "$1/python"
@@ -91,6 +91,6 @@ case ${1-} in
     kubelet) cached kubelet "$(cd "$here/kubelet/kubelet" && key go.mod go.sum main.go)" ;;
     packages) cached packages "$(echo "${packages[@]}" | key)-$(. /etc/os-release && echo "$ID$VERSION_ID")" ;;
     image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
-    duckdb) cached duckdb "$duckdb_version" ;;
+    duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
     *) echo "usage: prepare.sh kubelet | packages | image | duckdb" >&2; exit 2 ;;
 esac
