@@ -160,6 +160,71 @@ fn start_policy_end() {
 }
 
 #[test]
+fn start_policy_age() {
+    let mut node = Node::new();
+    let mut old = node.pod("shop", "old-1", "app");
+    let mut new = node.pod("shop", "new-1", "app");
+    old.raw(b"2026-01-01T00:00:00Z stdout F long ago\n", &[]);
+    let days = std::time::Duration::from_hours(72);
+    let file = fs::File::options().write(true).open(old.live()).unwrap();
+    file.set_modified(std::time::SystemTime::now() - days)
+        .unwrap();
+    new.lines(20);
+    let tap = Nodetap::on(&node).config("collect:\n  start: 1d\n");
+    let running = tap.start();
+    tap.will_hold(&[&old, &new], Loss::None);
+    old.lines(20);
+    tap.will_hold(&[&old, &new], Loss::None);
+    let status = running.settle();
+    status.must_have_lost_nothing();
+    assert!(status.total.filtered > 0, "what is passed over is counted");
+    running.stop();
+}
+
+#[test]
+fn a_replay_groups_stack_traces_the_same() {
+    let mut node = Node::new();
+    let tap = Nodetap::on(&node).config("collect:\n  multiline: java\n");
+    let mut web = node.pod("shop", "web-1", "app").short();
+    let mut traces = Vec::new();
+    for n in 0..40 {
+        let trace = [
+            format!("2026-11-21 10:00:00 ERROR request {n} failed"),
+            "java.lang.IllegalStateException: no".to_owned(),
+            "\tat shop.Order.pay(Order.java:12)".to_owned(),
+            "\tat shop.Order.main(Order.java:3)".to_owned(),
+        ];
+        // One moment for all of it, however slow this test is.
+        let time = tests::line::go_time(web.time());
+        let lines: String = trace
+            .iter()
+            .map(|line| format!("{time} stderr F {line}\n"))
+            .collect();
+        web.raw(lines.as_bytes(), &[]);
+        web.raw(format!("{time} stdout F fine\n").as_bytes(), &[]);
+        traces.push(trace.join("\n"));
+    }
+    let stored = |tap: &Nodetap| {
+        let mut found = tap.messages(&["--limit", "10000"]);
+        found.retain(|text| text != "fine");
+        found
+    };
+    let running = tap.start();
+    until("all traces are stored", || {
+        let found = stored(&tap);
+        if found == traces {
+            Ok(())
+        } else {
+            Err(format!("{} of {}: {found:?}", found.len(), 40))
+        }
+    });
+    running.kill();
+    fs::remove_file(node.state().join("state.redb")).unwrap();
+    tap.drain_all();
+    assert_eq!(stored(&tap), traces, "a replay stores nothing twice");
+}
+
+#[test]
 fn start_policy_end_keeps_files_that_came_while_down() {
     let mut node = Node::new();
     let tap = Nodetap::on(&node).config("collect:\n  start: end\n");
