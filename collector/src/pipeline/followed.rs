@@ -339,6 +339,10 @@ impl Followed {
             ledger.dead_lettered += dead_lettered;
             ledger.acknowledged += bytes - dead_lettered;
             self.acknowledged = part.safe;
+            let last = self.known.last().map(|(offset, _)| *offset);
+            if last.is_some_and(|last| last < self.acknowledged) {
+                self.known = Vec::new();
+            }
             if part.marker.is_some() {
                 self.marker = part.marker;
             }

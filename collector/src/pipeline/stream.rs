@@ -185,13 +185,6 @@ impl Stream {
             if let Some(allowance) = &mut self.allowance {
                 allowance.left -= read as i64;
             }
-            if file
-                .known
-                .last()
-                .is_some_and(|(offset, _)| *offset < file.tail.read())
-            {
-                file.known = Vec::new();
-            }
         }
         match outcome {
             Ok(Progress::More) => Look::More,
