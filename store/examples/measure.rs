@@ -25,7 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .next()
         .map_or(Ok(5_000_000), |rows| rows.parse())?;
     let dir = Path::new(&dir);
-    write(dir, rows)?;
+    if !dir.join("manifest.json").exists() {
+        write(dir, rows)?;
+    }
     for round in ["cold footers", "again"] {
         println!("-- {round}");
         ask(dir, rows)?;

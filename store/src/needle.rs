@@ -39,6 +39,18 @@ impl Needle {
         }
     }
 
+    /// Whether it could be among the bytes of many texts; never wrong when it says no.
+    pub(crate) fn may_be_among(&self, bytes: &[u8]) -> bool {
+        self.ascii
+            .as_ref()
+            .is_none_or(|ascii| ascii.is_match(bytes))
+    }
+
+    /// Whether [`Needle::may_be_among`] can ever say no.
+    pub(crate) fn can_rule_out(&self) -> bool {
+        self.ascii.is_some()
+    }
+
     /// Whether it is in a text.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         if self.folded.is_empty() {

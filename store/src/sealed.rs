@@ -13,14 +13,20 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
+use parquet::column::page::PageReader as _;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::columns::Columns;
 use crate::evaluate::Needed;
 use crate::index::{self, Index, IndexError, Run};
+use crate::needle::Needle;
 use crate::schema::sealed as at;
+
+/// So many pages are searched before it is judged whether that is worth while.
+const PAGES_TRIED: usize = 3;
 
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 8192;
@@ -128,6 +134,56 @@ impl SealedFile {
         let first = runs.partition_point(|run| (run.row_group as usize) < row_group);
         let last = runs.partition_point(|run| run.row_group as usize <= row_group);
         runs.get(first..last).unwrap_or_default()
+    }
+
+    /// Narrows ranges of rows (ascending) of a row group to the pages whose messages may have a text.
+    ///
+    /// A page is decompressed and its bytes are searched as they are, which is far cheaper than making texts of them:
+    /// a text that is in a message is in its page. Where most pages have it, that would be work done twice, so the
+    /// rest is left as it is.
+    pub(crate) fn narrow(
+        &self,
+        row_group: usize,
+        needle: &Needle,
+        rows: Vec<Range<usize>>,
+    ) -> Result<Vec<Range<usize>>, SealedError> {
+        let group = self.metadata().row_group(row_group);
+        let pages = self.metadata().page_index_for_row_group(row_group);
+        let Some(locations) = pages.page_locations(at::MESSAGE) else {
+            return Ok(rows);
+        };
+        let total = group.num_rows() as usize;
+        let source = Arc::new(self.source.clone());
+        let column = group.column(at::MESSAGE);
+        let mut reader = SerializedPageReader::new(source, column, total, Some(locations.clone()))
+            .map_err(SealedError::Parquet)?;
+        let (mut looked, mut kept) = (0, 0);
+        let mut narrowed: Vec<Range<usize>> = Vec::new();
+        for (number, location) in locations.iter().enumerate() {
+            let first = location.first_row_index as usize;
+            let end = locations
+                .get(number + 1)
+                .map_or(total, |next| next.first_row_index as usize);
+            let asked = rows
+                .iter()
+                .map(|range| range.start.max(first)..range.end.min(end));
+            let asked: Vec<Range<usize>> = asked.filter(|range| !range.is_empty()).collect();
+            if asked.is_empty() {
+                reader.skip_next_page().map_err(SealedError::Parquet)?;
+                continue;
+            }
+            if looked >= PAGES_TRIED && kept * 2 > looked {
+                narrowed.extend(asked);
+                continue;
+            }
+            looked += 1;
+            let page = reader.get_next_page().map_err(SealedError::Parquet)?;
+            if page.is_some_and(|page| needle.may_be_among(page.buffer())) {
+                kept += 1;
+                narrowed.extend(asked);
+            }
+        }
+        Ok(narrowed)
     }
 
     /// Reads columns of some rows (ascending ranges) of a row group, a batch at a time.

@@ -25,7 +25,16 @@ pub(crate) enum Bound<'a> {
 
 // === impl Bound ===
 
-impl Bound<'_> {
+impl<'a> Bound<'a> {
+    /// A text that every wanted row has in its message, where one can be told.
+    pub(crate) fn required(&self) -> Option<&'a Needle> {
+        match self {
+            Self::Text(needle) => Some(needle).filter(|needle| needle.can_rule_out()).copied(),
+            Self::And(parts) => parts.iter().find_map(Self::required),
+            Self::True | Self::False | Self::Or(_) | Self::Not(_) | Self::Row(_) => None,
+        }
+    }
+
     /// Adds the columns that it asks.
     pub(crate) fn need(&self, needed: &mut Needed) {
         match self {

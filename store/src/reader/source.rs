@@ -172,19 +172,40 @@ impl Look<'_> {
             // Something must be read to count rows by; the offsets are small.
             needed.offset = true;
         }
-        let mut open = open.into_iter();
-        let mut now = open.next();
-        let mut done = 0;
+        let mut required = open.iter().map(|(.., bound)| bound.required());
+        if let Some(Some(needle)) = required.next()
+            && required.all(|other| other.is_some_and(|other| std::ptr::eq(other, needle)))
+        {
+            ranges = file.narrow(row_group, needle, ranges)?;
+            if ranges.is_empty() {
+                return Ok(looked);
+            }
+        }
+        drop(required);
+        // What is read, as pieces of runs, in order.
+        let mut pieces = Vec::new();
+        for (run, own, bound) in &open {
+            let (first, end) = (run.first_row as usize, run.end_row() as usize);
+            let from = ranges.partition_point(|range| range.end <= first);
+            for range in ranges.get(from..).unwrap_or_default() {
+                if range.start >= end {
+                    break;
+                }
+                pieces.push((range.start.max(first)..range.end.min(end), *own, bound));
+            }
+        }
+        let mut pieces = pieces.into_iter();
+        let mut now = pieces.next();
         file.read(row_group, needed, &ranges, &mut |columns| {
             let mut place = 0;
             while place < columns.rows {
-                let Some((run, own, bound)) = &now else {
+                let Some((range, own, bound)) = &mut now else {
                     return false;
                 };
-                let take = (columns.rows - place).min(run.rows as usize - done);
+                let take = (columns.rows - place).min(range.len());
                 let rows = bound.rows(&columns, place..place + take, own);
                 if !rows.is_empty() {
-                    let first_row = run.first_row as usize + done;
+                    let first_row = range.start;
                     each(Wanted {
                         columns: &columns,
                         rows: &rows,
@@ -193,10 +214,9 @@ impl Look<'_> {
                     });
                 }
                 place += take;
-                done += take;
-                if done == run.rows as usize {
-                    now = open.next();
-                    done = 0;
+                range.start += take;
+                if range.is_empty() {
+                    now = pieces.next();
                 }
             }
             true
