@@ -20,6 +20,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Tool {
     /// Measures what is promised in numbers: a line of JSON per scenario, then a table
+    #[command(visible_alias = "all")]
     Ratios(ratios::Arguments),
     /// Writes a log tree like a kubelet's, or appends to one at a rate and rotates it
     Genlogs(genlogs::Arguments),
