@@ -17,7 +17,7 @@ const MESSAGE_BYTES: usize = 160;
 const CONFIG: &str = "host: fixture-host\nnode: fixture-node\n";
 
 #[test]
-fn captured_files_give_the_same_documents() {
+fn captured_files_give_the_golden_documents() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let home = tempfile::tempdir().expect("make a home");
     let root = copy(&folder.join("node"), home.path());

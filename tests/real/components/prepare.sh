@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes one component of the real tests and prints where it is:  prepare.sh kubelet | packages | image | duckdb
+# Makes a component of the real tests and prints where it is:  prepare.sh [kubelet | packages | image | duckdb]
+# Without a name it makes all of them.
 #
 # Everything comes from public package registries (Go modules, Debian packages, PyPI) and is kept in the user's cache
 # under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
@@ -92,5 +93,6 @@ case ${1-} in
     packages) cached packages "$(echo "${packages[@]}" | key)-$(. /etc/os-release && echo "$ID$VERSION_ID")" ;;
     image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
     duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
-    *) echo "usage: prepare.sh kubelet | packages | image | duckdb" >&2; exit 2 ;;
+    '') for component in packages image duckdb kubelet; do "$0" "$component"; done ;;
+    *) echo "usage: prepare.sh [kubelet | packages | image | duckdb]" >&2; exit 2 ;;
 esac
