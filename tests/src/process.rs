@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::node::Node;
-use crate::observe::{File, Metrics, Status};
+use crate::observe::{Metrics, Status};
 use crate::patience::until;
 use crate::writer::Writer;
 
@@ -316,22 +316,17 @@ impl Running {
         })
     }
 
-    /// Waits until the program has read as much of the writer's live file as there is.
+    /// Waits until this process, which must be the first on its state, has read all that the writer wrote.
     pub fn settle_read(&self, writer: &Writer) {
-        until("nodetap has read the live file", || {
-            let size = fs::metadata(writer.live())
-                .map_err(|error| error.to_string())?
-                .len();
+        until("nodetap has read what was written", || {
             let status = self.status();
             let stream = status
                 .stream(writer.stream())
                 .ok_or("the stream is not known yet")?;
-            let name = writer.live().to_string_lossy();
-            let read = |file: &File| name.ends_with(&file.path) && file.read >= size;
-            if stream.files.iter().any(read) {
+            if stream.ledger.read >= writer.bytes() {
                 Ok(())
             } else {
-                Err(format!("{size} bytes are there: {:?}", stream.files))
+                Err(format!("{} bytes are written: {stream:?}", writer.bytes()))
             }
         });
     }
