@@ -107,7 +107,7 @@ fn write(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
             lines = (number..number + 4096)
                 .map(|n| made_line(n, rows, &mut random))
                 .collect();
-            making += cpu() - made;
+            making += cpu().saturating_sub(made);
         }
         let Some((own, level, message)) = lines.get((number % 4096) as usize) else {
             continue;
@@ -144,7 +144,7 @@ fn write(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
     writer.append(&mut batch)?;
     writer.sync()?;
     writer.settle(Timestamp(DAY + rows as i64 * 50_000), true)?;
-    let busy = cpu() - busy - making;
+    let busy = cpu().saturating_sub(busy + making);
     println!(
         "written: {rows} rows, {:.2} s, {:.2} M rows per CPU second, peak {}",
         begun.elapsed().as_secs_f64(),

@@ -26,7 +26,7 @@ pub(crate) enum Compiled {
     Text(Needle),
     /// About what is the same for all rows of a file.
     Constant(Field, Check),
-    Row(RowCheck),
+    Row(Box<RowCheck>),
 }
 
 /// A test of one row's own field.
@@ -50,6 +50,7 @@ pub(crate) enum Check {
 
 /// Which columns must be read to decide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of columns")]
 pub(crate) struct Needed {
     pub(crate) time: bool,
     pub(crate) message: bool,
@@ -118,11 +119,11 @@ impl Compiled {
                 .collect(),
             _ => Vec::new(),
         };
-        Self::Row(RowCheck {
+        Self::Row(Box::new(RowCheck {
             field: field.clone(),
             check,
             table,
-        })
+        }))
     }
 
     /// What is left to be asked of the rows of a file, or of one run of them.

@@ -13,7 +13,9 @@ use std::os::unix::fs::FileExt as _;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
-use arrow::ipc::writer::{DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteOptions};
+use arrow::ipc::writer::{
+    DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteContext, IpcWriteOptions,
+};
 use arrow::ipc::{Message, MessageHeader, root_as_message};
 
 use crate::schema;
@@ -101,8 +103,12 @@ pub(crate) fn encode(chunk: &RecordBatch, out: &mut Vec<u8>) -> Result<(), Arrow
     let generator = IpcDataGenerator {};
     // Only for the numbers of the dictionaries, which the tracker learns from the schema.
     generator.schema_to_bytes_with_dictionary_tracker(chunk.schema_ref(), &mut tracker, &options);
-    let (dictionaries, rows) =
-        generator.encode(chunk, &mut tracker, &options, &mut Default::default())?;
+    let (dictionaries, rows) = generator.encode(
+        chunk,
+        &mut tracker,
+        &options,
+        &mut IpcWriteContext::default(),
+    )?;
     for dictionary in &dictionaries {
         write(dictionary, out);
     }
@@ -248,7 +254,7 @@ impl<'a> Frames<'a> {
         let (prefix, rest) = rest.split_at_checked(PREFIX_BYTES)?;
         let length = prefix.strip_prefix(&CONTINUATION)?;
         let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
-        if length % 8 != 0 {
+        if !length.is_multiple_of(8) {
             return None;
         }
         let (metadata, rest) = rest.split_at_checked(length)?;
@@ -257,7 +263,7 @@ impl<'a> Frames<'a> {
         let message = root_as_message(covered).ok()?;
         let body_length = usize::try_from(message.bodyLength()).ok()?;
         let body = rest.get(..body_length)?;
-        if body_length % 8 != 0 {
+        if !body_length.is_multiple_of(8) {
             return None;
         }
         let mut own = crc32fast::Hasher::new();

@@ -38,7 +38,7 @@ pub(crate) struct Sealed {
     pub(crate) time: (i64, i64),
     pub(crate) started: (i64, i64),
     /// When it was sealed, nanoseconds since the epoch: bounds the age of rows whose own time lies in the future.
-    pub(crate) sealed_at: i64,
+    pub(crate) made_at: i64,
     /// The first and the last fresh stream its rows come from.
     pub(crate) fresh: (u64, u64),
 }

@@ -1,7 +1,7 @@
 //! What are the columns called, fresh and sealed?
 //!
 //! Sealed columns have the document's field names with dots replaced by underscores and without the `@`, and texts
-//! where documents have texts, so that whoever opens a file with DuckDB knows them. Fresh columns are leaner: what is
+//! where documents have texts, so that whoever opens a file with `DuckDB` knows them. Fresh columns are leaner: what is
 //! the same for a file is one dictionary of JSON texts, levels and outputs are numbers.
 
 use std::sync::{Arc, LazyLock};

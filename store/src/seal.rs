@@ -33,7 +33,7 @@ pub(crate) struct Rows {
     files: Vec<Arc<File>>,
     by_text: HashMap<String, u32>,
     parts: Vec<Part>,
-    rows: usize,
+    count: usize,
 }
 
 /// Some rows as they were read, with the file of each.
@@ -123,7 +123,7 @@ impl Rows {
 
     /// Adds rows with the places of their files.
     pub(crate) fn add(&mut self, columns: Columns, file: Vec<u32>) {
-        self.rows += columns.rows;
+        self.count += columns.rows;
         self.parts.push(Part { columns, file });
     }
 
@@ -218,7 +218,7 @@ impl Rows {
                 .get(spot.0 as usize)
                 .map(|part| part.columns.place(spot.1 as usize))
         };
-        let mut sorted = Vec::with_capacity(self.rows);
+        let mut sorted = Vec::with_capacity(self.count);
         for mut bucket in buckets {
             // Rows of a file mostly come in order, which the sort notices.
             if !bucket.is_sorted_by_key(place) {

@@ -292,21 +292,19 @@ impl Writer {
 
     /// The stream to append to.
     fn fresh(&mut self) -> Result<&mut Fresh, WriteError> {
-        let fresh = match self.fresh.take() {
-            Some(fresh) => fresh,
-            None => {
-                let number = self.next_fresh;
-                let fresh = Fresh::create(&self.dir, number, self.now).map_err(|source| {
-                    let path = fresh::path_of(&self.dir, number);
-                    WriteError::Io {
-                        action: "create",
-                        path,
-                        source,
-                    }
+        let fresh = if let Some(fresh) = self.fresh.take() {
+            fresh
+        } else {
+            let number = self.next_fresh;
+            let path = fresh::path_of(&self.dir, number);
+            let fresh =
+                Fresh::create(&self.dir, number, self.now).map_err(|source| WriteError::Io {
+                    action: "create",
+                    path,
+                    source,
                 })?;
-                self.next_fresh += 1;
-                fresh
-            }
+            self.next_fresh += 1;
+            fresh
         };
         Ok(self.fresh.insert(fresh))
     }

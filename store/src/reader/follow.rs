@@ -7,7 +7,7 @@ use std::sync::Arc;
 use record::Document;
 
 use super::search;
-use super::source::Look;
+use super::source::{Look, Window};
 use super::{FreshPart, Interrupted, ReadError, Reader, Scan, Snapshot, Stats};
 use crate::evaluate::{Compiled, Needed};
 use crate::frame;
@@ -188,7 +188,7 @@ fn read_on(
     for chunk in snapshot.chunks_between(&part.file, start, part.whole_bytes)? {
         let look = Look {
             compiled,
-            floor: i64::MIN,
+            window: Window::ALL,
             also: Needed::default(),
         };
         let mut rows = Vec::new();

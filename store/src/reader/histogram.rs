@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use record::Timestamp;
 
-use super::source::Piece;
+use super::source::{Piece, Window};
 use super::{Histogram, Interrupted, ReadError, Reader, Scan, Snapshot};
 use crate::evaluate::{Compiled, Needed};
 
@@ -22,7 +22,9 @@ pub(super) fn histogram(
         let counted = std::thread::scope(|scope| {
             let threads: Vec<_> = pieces
                 .chunks(share)
-                .map(|pieces| scope.spawn(|| count(snapshot, &compiled, nanos, pieces)))
+                .map(|pieces| {
+                    scope.spawn(|| count(snapshot, &compiled, Window::of(scan), nanos, pieces))
+                })
                 .collect();
             threads
                 .into_iter()
@@ -73,6 +75,7 @@ fn pieces(snapshot: &Snapshot, scan: &Scan) -> Result<Vec<Piece>, Interrupted> {
 fn count(
     snapshot: &Snapshot,
     compiled: &Compiled,
+    window: Window,
     bucket: i64,
     pieces: &[Piece],
 ) -> Result<BTreeMap<Timestamp, [u64; 7]>, Interrupted> {
@@ -83,7 +86,7 @@ fn count(
         ..Needed::default()
     };
     for piece in pieces {
-        piece.look(snapshot, compiled, i64::MIN, also, &mut |wanted| {
+        piece.look(snapshot, compiled, window, also, &mut |wanted| {
             let Some(time) = &wanted.columns.time else {
                 return;
             };

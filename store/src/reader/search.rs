@@ -8,10 +8,19 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use record::{Document, Timestamp};
 
-use super::source::Piece;
+use super::source::{Piece, Window};
 use super::{Interrupted, ReadError, Reader, Scan, Snapshot, Stats};
 use crate::evaluate::{Compiled, Needed};
 use crate::manifest::Sealed;
+
+/// Up to this limit the last moments are searched first.
+const NEWEST_ROWS: usize = 10_000;
+
+/// The first of these moments has about so many rows for each that is asked for …
+const WINDOW_ROWS: usize = 20;
+
+/// … and each further one is so many times as long.
+const WINDOW_GROWTH: i64 = 32;
 
 mod newest;
 
@@ -73,6 +82,58 @@ enum Outcome {
 }
 
 pub(super) fn scan(
+    reader: &Reader,
+    scan: &Scan,
+    each: &mut dyn FnMut(Document) -> ControlFlow<()>,
+) -> Result<Stats, ReadError> {
+    match scan.limit {
+        Some(limit) if (1..=NEWEST_ROWS).contains(&limit) => newest(reader, scan, limit, each),
+        _ => slices(reader, scan, each),
+    }
+}
+
+/// Gives the newest rows: what is frequent is found in the last moments, so these are searched first, and when they
+/// have not enough, ever longer ones.
+fn newest(
+    reader: &Reader,
+    scan: &Scan,
+    limit: usize,
+    each: &mut dyn FnMut(Document) -> ControlFlow<()>,
+) -> Result<Stats, ReadError> {
+    let mut last = scan.clone();
+    let (until, mut length) = reader
+        .current()
+        .density(scan, limit.saturating_mul(WINDOW_ROWS));
+    let mut all = Stats::default();
+    loop {
+        let from = Timestamp(until.saturating_sub(length));
+        let whole = length == i64::MAX || scan.from.is_some_and(|first| first >= from);
+        last.from = if whole { scan.from } else { Some(from) };
+        let compiled = last.compile()?;
+        let found = reader.steady(|snapshot| {
+            Search::new(snapshot, &compiled, &last).run(reader.threads.get(), false)
+        })?;
+        let Outcome::Documents(documents, stats) = found else {
+            return Ok(all);
+        };
+        all.rows_scanned += stats.rows_scanned;
+        all.rows_pruned = stats.rows_pruned;
+        all.files_damaged = all.files_damaged.max(stats.files_damaged);
+        if whole || documents.len() >= limit {
+            for document in documents {
+                all.rows_matched += 1;
+                if each(document).is_break() {
+                    break;
+                }
+            }
+            return Ok(all);
+        }
+        length = length.checked_mul(WINDOW_GROWTH).unwrap_or(i64::MAX);
+    }
+}
+
+/// Gives all rows, a slice of time after another.
+fn slices(
     reader: &Reader,
     scan: &Scan,
     each: &mut dyn FnMut(Document) -> ControlFlow<()>,
@@ -294,6 +355,11 @@ impl<'a> Search<'a> {
 
     fn look(&self, piece: Piece, floor: i64) -> Result<(), Interrupted> {
         let mut hits = Vec::new();
+        let window = Window::of(self.scan);
+        let window = Window {
+            first: window.first.max(floor),
+            ..window
+        };
         let time_only = Needed {
             time: true,
             ..Needed::default()
@@ -301,7 +367,7 @@ impl<'a> Search<'a> {
         let looked = piece.look(
             self.snapshot,
             self.compiled,
-            floor,
+            window,
             time_only,
             &mut |wanted| {
                 let Some(time) = &wanted.columns.time else {

@@ -12,7 +12,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::UInt32Type;
 use record::Timestamp;
 
-use super::{Extent, Interrupted, ReadError};
+use super::{Extent, Interrupted, ReadError, Scan};
 use crate::columns::Columns;
 use crate::frame;
 use crate::fresh;
@@ -106,6 +106,48 @@ impl Snapshot {
                 .zip(last)
                 .map(|(first, last)| (Timestamp(first), Timestamp(last))),
         }
+    }
+
+    /// The time of the newest row that a scan may want, and how long a time before it has about so many rows.
+    pub(super) fn density(&self, scan: &Scan, rows: usize) -> (i64, i64) {
+        let sealed = self
+            .manifest
+            .sealed
+            .iter()
+            .filter(|sealed| scan.overlaps(sealed.time));
+        let mut newest: Option<(i64, i64, u64)> = sealed
+            .map(|sealed| (sealed.time.1, sealed.time.0, sealed.rows))
+            .max_by_key(|(last, ..)| *last);
+        for chunk in self
+            .fresh
+            .iter()
+            .filter_map(|part| self.chunks(part).ok())
+            .flatten()
+        {
+            let last = chunk
+                .runs
+                .iter()
+                .map(|run| run.time_max)
+                .max()
+                .unwrap_or(i64::MIN);
+            let first = chunk
+                .runs
+                .iter()
+                .map(|run| run.time_min)
+                .min()
+                .unwrap_or(i64::MAX);
+            let newer = newest.is_none_or(|(newest, ..)| newest < last);
+            if newer && scan.overlaps((first, last)) {
+                newest = Some((last, first, chunk.columns.rows as u64));
+            }
+        }
+        let Some((last, first, count)) = newest else {
+            return (i64::MAX, i64::MAX);
+        };
+        let length = i128::from(last) - i128::from(first) + 1;
+        let length = length * rows as i128 / i128::from(count.max(1)) + 1;
+        let last = scan.until.map_or(last, |until| last.min(until.0));
+        (last, i64::try_from(length).unwrap_or(i64::MAX))
     }
 
     /// A sealed file with its footer; `None` for one that can't be understood.

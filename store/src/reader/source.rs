@@ -6,7 +6,7 @@ use std::sync::Arc;
 use record::{Document, File};
 
 use super::snapshot::{Chunk, FreshPart, Snapshot};
-use super::{Interrupted, ReadError};
+use super::{Interrupted, ReadError, Scan};
 use crate::columns::Columns;
 use crate::evaluate::{Bound, Compiled, Needed};
 use crate::index::Run;
@@ -23,6 +23,41 @@ pub(super) enum Piece {
         part: Arc<FreshPart>,
         chunk: usize,
     },
+}
+
+/// The times that are wanted, first and last. What the predicate says about times is asked besides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) first: i64,
+    pub(super) last: i64,
+}
+
+// === impl Window ===
+
+impl Window {
+    /// Every time.
+    pub(super) const ALL: Self = Self {
+        first: i64::MIN,
+        last: i64::MAX,
+    };
+
+    /// The window of a scan.
+    pub(super) fn of(scan: &Scan) -> Self {
+        Self {
+            first: scan.from.map_or(i64::MIN, |from| from.0),
+            last: scan
+                .until
+                .map_or(i64::MAX, |until| until.0.saturating_sub(1)),
+        }
+    }
+
+    fn misses(&self, run: &Run) -> bool {
+        run.time_max < self.first || run.time_min > self.last
+    }
+
+    fn cuts(&self, run: &Run) -> bool {
+        run.time_min < self.first || run.time_max > self.last
+    }
 }
 
 /// What looking at a piece took.
@@ -56,12 +91,12 @@ impl Wanted<'_> {
 // === impl Piece ===
 
 impl Piece {
-    /// Finds the wanted rows of runs that reach `floor` in time, reading what the predicate asks and `also`.
+    /// Finds the wanted rows of runs that reach into the window, reading what the predicate asks and `also`.
     pub(super) fn look(
         &self,
         snapshot: &Snapshot,
         compiled: &Compiled,
-        floor: i64,
+        window: Window,
         also: Needed,
         each: &mut dyn FnMut(Wanted<'_>),
     ) -> Result<Looked, Interrupted> {
@@ -69,7 +104,7 @@ impl Piece {
             Self::Sealed { file, row_group } => {
                 let look = Look {
                     compiled,
-                    floor,
+                    window,
                     also,
                 };
                 look.sealed(file, *row_group, each)
@@ -82,7 +117,7 @@ impl Piece {
                 };
                 Ok(Look {
                     compiled,
-                    floor,
+                    window,
                     also,
                 }
                 .chunk(chunk, each))
@@ -126,7 +161,7 @@ impl Chunk {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look<'a> {
     pub(super) compiled: &'a Compiled,
-    pub(super) floor: i64,
+    pub(super) window: Window,
     pub(super) also: Needed,
 }
 
@@ -147,7 +182,7 @@ impl Look<'_> {
             let Some(own) = file.index.files.get(run.file as usize) else {
                 continue;
             };
-            let bound = if run.time_max < self.floor {
+            let bound = if self.window.misses(run) {
                 Bound::False
             } else {
                 self.compiled.bind(own, Some(run))
@@ -171,6 +206,12 @@ impl Look<'_> {
         if needed == Needed::default() {
             // Something must be read to count rows by; the offsets are small.
             needed.offset = true;
+        }
+        if needed.message && open.iter().any(|(run, ..)| self.window.cuts(run)) {
+            ranges = self.in_window(file, row_group, &open, &ranges)?;
+            if ranges.is_empty() {
+                return Ok(looked);
+            }
         }
         let mut required = open.iter().map(|(.., bound)| bound.required());
         if let Some(Some(needle)) = required.next()
@@ -215,13 +256,61 @@ impl Look<'_> {
                 }
                 place += take;
                 range.start += take;
-                if range.is_empty() {
+                if range.start == range.end {
                     now = pieces.next();
                 }
             }
             true
         })?;
         Ok(looked)
+    }
+
+    /// The part of each run that has rows in the window, by the times alone: rows of a run mostly stand in the order
+    /// of time, so a narrow window is a small part of each.
+    fn in_window(
+        &self,
+        file: &SealedFile,
+        row_group: usize,
+        open: &[(&Run, &Arc<File>, Bound<'_>)],
+        ranges: &[Range<usize>],
+    ) -> Result<Vec<Range<usize>>, SealedError> {
+        let mut cut: Vec<Range<usize>> = Vec::new();
+        let mut runs = open.iter();
+        let mut now = runs
+            .next()
+            .map(|(run, ..)| (*run, run.first_row as usize, None));
+        let mut take = |range: Option<Range<usize>>| match (range, cut.last_mut()) {
+            (Some(range), Some(last)) if last.end == range.start => last.end = range.end,
+            (Some(range), _) => cut.push(range),
+            (None, _) => {}
+        };
+        let time = Needed {
+            time: true,
+            ..Needed::default()
+        };
+        file.read(row_group, time, ranges, &mut |columns| {
+            let Some(times) = &columns.time else {
+                return false;
+            };
+            for time in times.values() {
+                let Some((run, row, part)) = &mut now else {
+                    return false;
+                };
+                if (self.window.first..=self.window.last).contains(time) {
+                    let part: &mut Range<usize> = part.get_or_insert(*row..*row + 1);
+                    part.end = *row + 1;
+                }
+                *row += 1;
+                if *row == run.end_row() as usize {
+                    take(part.take());
+                    now = runs
+                        .next()
+                        .map(|(run, ..)| (*run, run.first_row as usize, None));
+                }
+            }
+            true
+        })?;
+        Ok(cut)
     }
 
     /// Looks at a chunk of a fresh stream.
@@ -232,9 +321,9 @@ impl Look<'_> {
             .runs
             .iter()
             .zip(&chunk.files)
-            .map(|(run, file)| match run.time_max < self.floor {
-                true => Bound::False,
-                false => self.compiled.bind(file, Some(run)),
+            .map(|(run, file)| match () {
+                () if self.window.misses(run) => Bound::False,
+                () => self.compiled.bind(file, Some(run)),
             })
             .collect();
         for (run, bound) in chunk.runs.iter().zip(&bounds) {

@@ -55,15 +55,20 @@ fn reseal(files: &[SealedFile], target: Target<'_>) -> Result<Vec<Sealed>, SealE
                 let place = places.get(run.file as usize).copied().unwrap_or(0);
                 own.resize(own.len() + run.rows as usize, place);
             }
-            let all = [0..own.len()];
+            let all = 0..own.len();
             let mut done = 0;
-            let read = file.read(row_group, Needed::DOCUMENT, &all, &mut |columns| {
-                let end = done + columns.rows;
-                let file = own.get(done..end).unwrap_or_default().to_vec();
-                done = end;
-                rows.add(columns, file);
-                true
-            });
+            let read = file.read(
+                row_group,
+                Needed::DOCUMENT,
+                std::slice::from_ref(&all),
+                &mut |columns| {
+                    let end = done + columns.rows;
+                    let file = own.get(done..end).unwrap_or_default().to_vec();
+                    done = end;
+                    rows.add(columns, file);
+                    true
+                },
+            );
             read.map_err(|error| damaged(&file.path, error))?;
         }
     }
@@ -98,7 +103,7 @@ fn copy(inputs: &[Sealed], files: &[SealedFile], target: Target<'_>) -> Result<S
         row_groups: inputs.iter().map(|input| input.row_groups).sum(),
         time: bounds(|input| input.time),
         started: bounds(|input| input.started),
-        sealed_at: target.now.0,
+        made_at: target.now.0,
         fresh: target.fresh,
     })
 }

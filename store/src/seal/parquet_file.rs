@@ -29,6 +29,13 @@ use crate::schema::{self, sealed as at};
 /// Rows are arranged and handed on this many at a time, so that sealing holds them once only.
 const SLICE_ROWS: usize = 8192;
 
+/// Texts come in pages of this size. To give one row its page must be decompressed, and to search many their pages must
+/// fit a core's cache; smaller than this they compress worse.
+const TEXT_PAGE_BYTES: usize = 64 << 10;
+
+/// Numbers come in pages of so many rows.
+const PAGE_ROWS: usize = 8192;
+
 /// Writes the rows at `spots` into the file at `path` below the target's directory.
 pub(super) fn write(
     rows: &Rows,
@@ -117,7 +124,7 @@ fn summary(index: &Index, path: &str, bytes: u64, target: Target<'_>) -> Sealed 
             started.clone().min().unwrap_or(0),
             started.max().unwrap_or(0),
         ),
-        sealed_at: target.now.0,
+        made_at: target.now.0,
         fresh: target.fresh,
     }
 }
@@ -355,6 +362,7 @@ pub(super) fn properties() -> WriterProperties {
         .set_dictionary_enabled(false)
         .set_dictionary_page_size_limit(4 << 20)
         .set_max_row_group_row_count(None)
+        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_column_index_truncate_length(Some(64))
         .set_statistics_truncate_length(Some(64))
@@ -379,7 +387,9 @@ pub(super) fn properties() -> WriterProperties {
         properties = properties.set_column_encoding(path(index), Encoding::DELTA_BINARY_PACKED);
     }
     for index in [at::MESSAGE, at::APP, at::ERROR] {
-        properties = properties.set_column_statistics_enabled(path(index), EnabledStatistics::None);
+        properties = properties
+            .set_column_statistics_enabled(path(index), EnabledStatistics::None)
+            .set_column_data_page_size_limit(path(index), TEXT_PAGE_BYTES);
     }
     for (index, field) in schema.fields().iter().enumerate() {
         if matches!(field.data_type(), DataType::Dictionary(..)) {

@@ -97,7 +97,7 @@ fn remove_uncounted(dir: &Path, manifest: &Manifest) -> io::Result<u64> {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if name.ends_with(".tmp") {
+        if path.extension().is_some_and(|end| end == "tmp") {
             fs::remove_file(&path)?;
             removed += 1;
         }

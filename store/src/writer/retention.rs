@@ -7,7 +7,7 @@ use crate::manifest::Sealed;
 
 /// The time that a file's age is told by: its newest row's, unless that lies beyond its sealing.
 fn newest(sealed: &Sealed) -> Timestamp {
-    Timestamp(sealed.time.1.min(sealed.sealed_at))
+    Timestamp(sealed.time.1.min(sealed.made_at))
 }
 
 // === impl Writer ===

@@ -97,16 +97,12 @@ impl Work {
                 let first = inputs.iter().map(|input| input.fresh.0).min().unwrap_or(0);
                 let last = inputs.iter().map(|input| input.fresh.1).max().unwrap_or(0);
                 // Merging makes nothing younger.
-                let sealed_at = inputs
-                    .iter()
-                    .map(|input| input.sealed_at)
-                    .max()
-                    .unwrap_or(0);
+                let made_at = inputs.iter().map(|input| input.made_at).max().unwrap_or(0);
                 let target = Target {
                     dir: &self.dir,
                     number: self.number,
                     fresh: (first, last),
-                    now: Timestamp(sealed_at),
+                    now: Timestamp(made_at),
                 };
                 let sealed = seal::merge(inputs, target, *reseal_bytes)?;
                 Ok(Made {

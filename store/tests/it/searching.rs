@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use record::{Document, File, Level, OutputStream, Position, Tags, Timestamp};
+use record::{Document, File, Level, OutputStream, Tags, Timestamp};
 use store::{Comparison, Field, Predicate, Reader, Scan, Test, Value};
 
 use crate::lines::{DAY, append, expected, file, line, search, sort, text, writer};
@@ -88,8 +88,11 @@ fn predicate() -> impl Strategy<Value = Predicate> {
     })
 }
 
+/// Stream, life, time, level, message, tags, app.
+type Row = (u32, i64, i64, usize, String, u8, Option<String>);
+
 /// A row of the `stream`-th stream in its `life`-th file; offsets are given by the order.
-fn row() -> impl Strategy<Value = (u32, i64, i64, usize, String, u8, Option<String>)> {
+fn row() -> impl Strategy<Value = Row> {
     (
         0..4_u32,
         0..3_i64,
@@ -105,7 +108,7 @@ fn row() -> impl Strategy<Value = (u32, i64, i64, usize, String, u8, Option<Stri
 }
 
 /// Rows as documents, each stream's with growing offsets, files shared.
-fn documents(rows: Vec<(u32, i64, i64, usize, String, u8, Option<String>)>) -> Vec<Document> {
+fn documents(rows: Vec<Row>) -> Vec<Document> {
     let mut files: BTreeMap<(u32, i64), (Arc<File>, u64)> = BTreeMap::new();
     rows.into_iter()
         .map(|(stream, life, time, level, message, tags, app)| {
@@ -303,4 +306,54 @@ fn a_scan_without_limit_is_cut_into_slices_and_stays_in_order() {
         })
         .unwrap();
     assert_eq!(stats.rows_matched, 250_000);
+}
+
+#[test]
+fn a_text_is_found_in_whatever_page_it_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path());
+    let own = [file(0, DAY), file(1, DAY), file(2, DAY)];
+    let documents: Vec<Document> = (0..40_000_u64)
+        .map(|n| {
+            let rare = if n % 7001 == 5 { "Token=0042-77;" } else { "" };
+            let message = format!(
+                "{rare} GET /items/{n} took {} ms, padded to some length",
+                n * 7 % 977
+            );
+            // Times that go back now and then, in each stream by itself.
+            let time = DAY + (n as i64 - 40 * i64::from(n % 97 == 0)) * 1_000_000;
+            line(&own[n as usize % 3], time, n * 90, &message)
+        })
+        .collect();
+    append(&mut writer, &documents[..35_000]);
+    writer.settle(Timestamp(DAY), true).unwrap();
+    append(&mut writer, &documents[35_000..]);
+    let reader = Reader::open(dir.path()).unwrap();
+    for needle in [
+        "token=0042-77;",
+        "0042-7",
+        "TOKEN",
+        "items/12",
+        "get",
+        "nowhere",
+        "ü",
+    ] {
+        for limit in [None, Some(3), Some(100)] {
+            for from in [None, Some(Timestamp(DAY + 20_000 * 1_000_000))] {
+                let until = from.map(|from| Timestamp(from.0 + 9_000 * 1_000_000));
+                let scan = Scan {
+                    limit,
+                    from,
+                    until,
+                    ..text(needle)
+                };
+                let expect = expected(&documents, &scan);
+                assert!(
+                    search(&reader, &scan) == expect,
+                    "{scan:?}: {} wanted",
+                    expect.len()
+                );
+            }
+        }
+    }
 }
