@@ -63,7 +63,7 @@ impl Reading {
                     };
                     match part {
                         Part::Line(text) => {
-                            assembler.line(settings, scratch, &line(text), &mut emit)
+                            assembler.line(settings, scratch, &line(text), &mut emit);
                         }
                         Part::Piece(text) => {
                             assembler.piece(settings, scratch, &line(text), &mut emit);

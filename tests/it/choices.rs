@@ -196,10 +196,10 @@ fn a_replay_groups_stack_traces_the_same() {
         ];
         // One moment for all of it, however slow this test is.
         let time = tests::line::go_time(web.time());
-        let lines: String = trace
-            .iter()
-            .map(|line| format!("{time} stderr F {line}\n"))
-            .collect();
+        let mut lines = String::new();
+        for line in &trace {
+            lines.push_str(&[&time, " stderr F ", line, "\n"].concat());
+        }
         web.raw(lines.as_bytes(), &[]);
         web.raw(format!("{time} stdout F fine\n").as_bytes(), &[]);
         traces.push(trace.join("\n"));

@@ -4,6 +4,7 @@
 //! store, in exact order, and the ledger balanced.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "test code: a panic with its reason is how a situation fails"
 )]
 

@@ -182,21 +182,25 @@ impl Nodetap {
         drop(fs::remove_file(&address_file));
         let mut command = self.up();
         change(&mut command);
-        let mut child = command.spawn().expect("start nodetap up");
-        let log = self.log.clone();
-        let address = until("nodetap up answers", || {
-            if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-                panic!("nodetap up ended at once with {status}\n{}", tail(&log));
+        // Made before it answers, so that it does not outlive a test that waits in vain.
+        let mut running = Running {
+            child: command.spawn().expect("start nodetap up"),
+            address: String::new(),
+            log: self.log.clone(),
+        };
+        running.address = until("nodetap up answers", || {
+            let ended = running
+                .child
+                .try_wait()
+                .map_err(|error| error.to_string())?;
+            if let Some(status) = ended {
+                panic!("nodetap up ended at once with {status}");
             }
             let address = fs::read_to_string(&address_file).map_err(|error| error.to_string())?;
             let address = address.trim().to_owned();
             get(&address, "/healthz").map(|_| address)
         });
-        Running {
-            child,
-            address,
-            log,
-        }
+        running
     }
 
     /// Reads what is there with `up --until-drained`; gives its exit code.
