@@ -9,6 +9,7 @@ need ip iproute2
 need iptables iptables
 need unshare util-linux
 need python3 python3
+python3 -c "import ensurepip, venv" 2> /dev/null || missing+=(python3-venv)
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get > /dev/null; then
     echo "tests need: ${missing[*]} (install them, or run as root on Debian)" >&2

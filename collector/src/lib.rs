@@ -6,6 +6,7 @@
 //! remembers what was received, [`reserve`] keeps what others delete, [`ledger`] counts it all, and [`pipeline`] is the
 //! loop that moves it.
 
+mod chain;
 pub mod clock;
 pub mod discover;
 pub mod tail;

@@ -14,6 +14,7 @@ use record::{FileKey, Fingerprint, Timestamp};
 use super::engine::Engine;
 use super::followed::{Followed, Identity, Place};
 use super::stream::{Hands, Stream};
+use crate::chain::Chain;
 use crate::checkpoint::FileState;
 use crate::config::StartPolicy;
 use crate::discover::{Found, Listing, OpenError};
@@ -231,10 +232,10 @@ impl Engine {
     fn follow_unreadable(&mut self, index: usize, place: Place, size: u64, error: &OpenError) {
         let number = self.next_number;
         self.next_number += 1;
-        tracing::warn!(path = %place.source.path.display(), %error, "cannot open log file");
+        tracing::warn!(path = %place.source.path.display(), error = %Chain(error), "cannot open log file");
         let mut file = Followed::new(number, place.source.clone(), Tail::new(None, 0, 0));
         file.meet(place);
-        file.trouble = Some(error.to_string());
+        file.trouble = Some(Chain(error).to_string());
         let Some(stream) = self.stream_mut(index) else {
             return;
         };
@@ -579,11 +580,11 @@ impl Engine {
                 .map(|file| file.number)
                 .collect();
             let rotated_away = stream.newest_rotated_away();
-            if let Some(number) = rotated_away {
-                self.note_rotated_away(index, number);
-            }
             for number in unmet {
                 self.take_from_reserve(index, number, AbandonReason::DeletedWhileDown);
+            }
+            if let Some(number) = rotated_away {
+                self.note_rotated_away(index, number);
             }
             self.heat(index);
         }

@@ -1,6 +1,7 @@
 //! Handing over, receipts and positions: what is out, what is received, what is durable.
 
 use super::engine::Engine;
+use crate::chain::Chain;
 use crate::ship::{BatchId, Receipt};
 
 // === impl Engine ===
@@ -107,7 +108,7 @@ impl Engine {
         }
         let states = changed.iter().map(|(number, state)| (*number, state));
         if let Err(error) = self.checkpoint.commit(states, &self.forgotten) {
-            let text = describe(&error);
+            let text = Chain(&error).to_string();
             if self.checkpoint_trouble.as_ref() != Some(&text) {
                 tracing::error!(
                     error = %text,
@@ -139,16 +140,4 @@ impl Engine {
         }
         true
     }
-}
-
-/// An error with the chain of its causes.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

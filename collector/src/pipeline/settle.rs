@@ -25,7 +25,12 @@ const IDLE_CLOSE: Duration = Duration::from_mins(10);
 impl Engine {
     /// Sees to everything that waits for time to pass.
     pub(super) fn settle(&mut self) {
-        for index in self.hot.clone() {
+        let due = if self.draining {
+            (0..self.streams.len()).collect()
+        } else {
+            self.hot.clone()
+        };
+        for index in due {
             self.settle_stream(index);
         }
         self.keep_budget();
@@ -136,8 +141,9 @@ impl Engine {
         self.fail_unreadable(index, now);
     }
 
-    /// A text that can't be read and is deleted is lost.
+    /// A text that can't be read and is deleted, or damaged for good, is lost; so is any when nobody will try again.
     fn fail_unreadable(&mut self, index: usize, now: Duration) {
+        let draining = self.draining;
         let Some(stream) = self.stream_mut(index) else {
             return;
         };
@@ -145,8 +151,10 @@ impl Engine {
             .files
             .iter()
             .filter(|file| file.trouble.is_some() && file.unread() > 0)
-            .filter(|file| now.saturating_sub(file.grown_at) >= DELETED_QUIET)
-            .filter(|file| file.places.is_empty() || file.source.link.gzip)
+            .filter(|file| {
+                let quiet = now.saturating_sub(file.grown_at) >= DELETED_QUIET;
+                draining || (quiet && (file.places.is_empty() || file.source.link.gzip))
+            })
             .map(|file| (file.number, file.source.link.gzip))
             .collect();
         for (number, gzip) in failed {
@@ -254,7 +262,7 @@ impl Engine {
                 stream.assembler.pending_from().is_none()
                     && stream.files.iter().all(|file| {
                         // Without an identity there is nothing but NULs.
-                        file.is_done() || file.trouble.is_some() || file.identity.is_none()
+                        file.is_done() || (file.identity.is_none() && file.trouble.is_none())
                     })
             })
     }

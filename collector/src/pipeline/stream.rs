@@ -187,7 +187,10 @@ impl Stream {
             }
         }
         match outcome {
-            Ok(Progress::More) => Look::More,
+            Ok(Progress::More) => {
+                file.trouble = None;
+                Look::More
+            }
             Ok(Progress::End) => Look::End,
             Ok(Progress::Replaced) => Look::Replaced,
             Err(error) => {

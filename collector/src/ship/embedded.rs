@@ -11,6 +11,7 @@ use record::Record;
 use store::{Batch, Writer};
 
 use super::{BatchId, Receipt, Sink, Waker};
+use crate::chain::Chain;
 use crate::clock::Clock;
 
 /// A batch is handed over at this size, in bytes of text: large enough for columns, small against the memory budget.
@@ -213,7 +214,7 @@ impl Worker {
             match outcome {
                 Ok(()) => break,
                 Err(error) => {
-                    let text = describe(&error);
+                    let text = Chain(&error).to_string();
                     if lock(&self.trouble).as_deref() != Some(&text) {
                         tracing::error!(
                             error = %text,
@@ -251,22 +252,10 @@ impl Worker {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = %describe(&error), "cannot tidy the store up, trying again");
+                tracing::warn!(error = %Chain(&error), "cannot tidy the store up, trying again");
             }
         }
     }
-}
-
-/// An error with the chain of its causes.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// A lock whose content is whole even if its holder panicked.
