@@ -21,6 +21,7 @@ mod followed;
 mod stream;
 mod engine;
 mod meet;
+mod part;
 mod read;
 mod receive;
 mod settle;

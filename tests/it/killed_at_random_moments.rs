@@ -37,6 +37,7 @@ fn killed_at_random_moments() {
         for _ in 0..kills() {
             let running = tap.start();
             // The moment is the point of this test; nothing is waited for.
+            // The moment is the chance that is tried, not a wait.
             thread::sleep(Duration::from_millis(node.random().below(500)));
             running.kill();
         }

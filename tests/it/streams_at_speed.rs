@@ -48,6 +48,7 @@ fn streams_at_speed() {
         drive(others, own, &AtomicBool::new(false));
         while !fleet.is_done() {
             running.status().must_balance();
+            // The pace of the writers, not a wait.
             thread::sleep(std::time::Duration::from_millis(200));
         }
         fleet.join();

@@ -88,6 +88,7 @@ fn unsynced_writes_dropped() {
         for _ in 0..5 {
             let running = tap.start();
             // The moment is the point of this test; nothing is waited for.
+            // The moment is the chance that is tried, not a wait.
             thread::sleep(Duration::from_millis(node.random().below(2500)));
             disk.cut();
             running.kill();

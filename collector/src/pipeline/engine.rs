@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use record::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::followed::Followed;
