@@ -15,7 +15,7 @@ use record::{File, Level, OutputStream, Record};
 use crate::schema;
 
 /// A chunk is closed at this many bytes of text: what a reader and a sealer must hold at least.
-const CHUNK_TEXT_BYTES: usize = 4 << 20;
+const CHUNK_TEXT_BYTES: usize = 1 << 20;
 
 /// What a row takes beside its texts, in bytes.
 const ROW_BYTES: usize = 56;

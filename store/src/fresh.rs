@@ -92,10 +92,22 @@ impl Fresh {
     }
 
     /// Continues a stream that was found, cutting what is not whole; also tells how many bytes were cut.
-    pub(crate) fn recover(dir: &Path, number: u64, now: Timestamp) -> io::Result<(Self, u64)> {
+    ///
+    /// A stream that begins otherwise than ours is not cut to nothing but set aside: `None`.
+    pub(crate) fn recover(
+        dir: &Path,
+        number: u64,
+        now: Timestamp,
+    ) -> io::Result<Option<(Self, u64)>> {
         let path = path_of(dir, number);
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         let bytes = fs::read(&path)?;
+        let schema = frame::schema_message();
+        // A shorter one was torn at its first write, before any row came.
+        if bytes.len() >= schema.len() && !bytes.starts_with(&schema) {
+            fs::rename(&path, path.with_extension("arrows.damaged"))?;
+            return Ok(None);
+        }
         let whole = frame::recover_fresh(&bytes);
         let mut whole_bytes = whole.bytes as u64;
         let cut = bytes.len() as u64 - whole_bytes;
@@ -103,7 +115,6 @@ impl Fresh {
             file.set_len(whole_bytes)?;
         }
         if whole_bytes == 0 {
-            let schema = frame::schema_message();
             file.write_all_at(&schema, 0)?;
             whole_bytes = schema.len() as u64;
         }
@@ -111,7 +122,7 @@ impl Fresh {
         file.sync_all()?;
         let synced_bytes = whole_bytes;
         let rows = whole.rows;
-        Ok((
+        Ok(Some((
             Self {
                 number,
                 path,
@@ -122,7 +133,7 @@ impl Fresh {
                 rows,
             },
             cut,
-        ))
+        )))
     }
 
     /// Appends all of these rows or none. An error leaves the stream as it was; should even that fail, a reader

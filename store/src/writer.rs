@@ -352,8 +352,8 @@ impl Writer {
         let mut fresh = Vec::new();
         let mut bytes = 0;
         for closed in &self.closed {
-            // Two halves go together; more would take more memory than the options promise.
-            if !fresh.is_empty() && bytes + closed.bytes > self.options.seal_bytes * 3 / 2 {
+            // Small ones, as many starts leave, go together; a full one goes alone, to bound the memory.
+            if !fresh.is_empty() && bytes + closed.bytes > self.options.seal_bytes {
                 break;
             }
             bytes += closed.bytes;

@@ -1,9 +1,11 @@
 //! Which files are worth merging? Neighbours of one day and about one size, so that a row is rewritten rarely.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use record::Timestamp;
 
+use super::age;
 use crate::manifest::Sealed;
 
 /// So many neighbours of one size are merged. A row is rewritten once per factor of this that its file grows.
@@ -12,10 +14,15 @@ const NEIGHBOURS: usize = 8;
 /// The smallest size, in bytes; smaller files count as of this size.
 const SMALLEST: u64 = 128 << 10;
 
+/// Files younger than this are not merged, so that a follower who fell behind finds what it has not seen in files of
+/// their own.
+const AGE_LEAST: Duration = Duration::from_mins(1);
+
 /// The files to be merged next, oldest first; none when it is not worth while.
 pub(super) fn choose(sealed: &[Sealed], bytes_max: u64, now: Timestamp) -> Option<Vec<Sealed>> {
     let mut days: BTreeMap<&str, Vec<&Sealed>> = BTreeMap::new();
-    for file in sealed {
+    let grown = |file: &&Sealed| age(Timestamp(file.made_at), now) >= AGE_LEAST;
+    for file in sealed.iter().filter(grown) {
         if let Some((day, _)) = file.path.split_once('/') {
             days.entry(day).or_default().push(file);
         }

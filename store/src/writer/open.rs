@@ -32,6 +32,7 @@ pub(super) fn open(dir: &Path, options: Options, now: Timestamp) -> Result<Write
     };
     let mut closed = VecDeque::new();
     let mut current: Option<Fresh> = None;
+    let mut highest = manifest.fresh_from;
     for number in fresh::numbers(dir).map_err(io("list", &streams))? {
         if number < manifest.fresh_from {
             let path = fresh::path_of(dir, number);
@@ -43,7 +44,13 @@ pub(super) fn open(dir: &Path, options: Options, now: Timestamp) -> Result<Write
             closed.push_back(closed_stream(&stream));
         }
         let path = fresh::path_of(dir, number);
-        let (stream, cut) = Fresh::recover(dir, number, now).map_err(io("recover", &path))?;
+        highest = number.saturating_add(1);
+        let found = Fresh::recover(dir, number, now).map_err(io("recover", &path))?;
+        let Some((stream, cut)) = found else {
+            tracing::error!(path = %path.display(), "set aside a stream that can't be read");
+            recovered.streams_set_aside += 1;
+            continue;
+        };
         if cut > 0 {
             tracing::warn!(bytes = cut, path = %path.display(), "cut a torn append");
         }
@@ -53,15 +60,12 @@ pub(super) fn open(dir: &Path, options: Options, now: Timestamp) -> Result<Write
     }
     sync_directory(&streams).map_err(io("sync", &streams))?;
     sync_directory(dir).map_err(io("sync", dir))?;
-    let next_fresh = current
-        .as_ref()
-        .map_or(manifest.fresh_from, |stream| stream.number + 1);
     Ok(Writer {
         dir: dir.to_owned(),
         options,
         manifest,
         fresh: current,
-        next_fresh,
+        next_fresh: highest,
         closed,
         rescued: None,
         worker: None,

@@ -5,9 +5,10 @@ use std::time::Duration;
 /// How a store is kept.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Fresh rows are sealed when their stream has this many bytes. Default: 32 MiB.
+    /// Fresh rows are sealed when their stream has this many bytes. Default: 16 MiB.
     ///
-    /// Sealing takes about twice this in memory; smaller files search slower.
+    /// Sealing takes about twice this in memory, and whoever searches reads as much of fresh rows; smaller row groups
+    /// have more overhead.
     pub seal_bytes: u64,
     /// Fresh rows are sealed when the first of them was appended this long ago. Default: 10 min.
     pub seal_age: Duration,
@@ -26,7 +27,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            seal_bytes: 32 << 20,
+            seal_bytes: 16 << 20,
             seal_age: Duration::from_mins(10),
             merge_bytes: 64 << 20,
             retention_bytes: None,

@@ -9,6 +9,8 @@ pub struct Recovered {
     pub rows_fresh: u64,
     /// Bytes of torn appends that were cut.
     pub bytes_cut: u64,
+    /// Fresh streams that are not in this program's form, set aside as `*.damaged` for whoever can read them.
+    pub streams_set_aside: u64,
     /// Files that a broken-off seal, merge or removal had left, removed.
     pub files_removed: u64,
 }
