@@ -481,13 +481,11 @@ fn carries(file: &mut Followed, place: &Place, carrier: &mut Carrier) -> bool {
         // The first line has the time to the nanosecond; comparing more would inflate every archive at each start.
         return true;
     }
-    match file.marker {
-        Some((offset, marker)) => marker_at(carrier, offset) == Some(marker),
-        None => {
-            let same_inode = (file.device, file.inode) == (place.device, place.inode);
-            timed || file.acknowledged == 0 || same_inode
-        }
+    if let Some((offset, marker)) = file.marker {
+        return marker_at(carrier, offset) == Some(marker);
     }
+    let same_inode = (file.device, file.inode) == (place.device, place.inode);
+    timed || file.acknowledged == 0 || same_inode
 }
 
 /// The marker of the bytes before an offset; `None` when the text does not go so far.

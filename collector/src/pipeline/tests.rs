@@ -168,7 +168,7 @@ impl World {
             reserve: ReserveLimits {
                 links: true,
                 bytes_max: 1 << 30,
-                age_max: Duration::from_secs(86_400),
+                age_max: Duration::from_hours(24),
             },
             batch_delay: Duration::from_millis(10),
             checkpoint_interval: Duration::from_millis(50),
@@ -543,16 +543,18 @@ proptest! {
                     world.turn();
                     world.delete_pod();
                 }
-                Action::Rotate(_) | Action::RestartContainer | Action::DeletePod => {}
-                Action::Turn => world.turn(),
-                Action::Pass => world.pass(Duration::from_secs(3)),
-                Action::Hold(holds) => *world.holds.lock().unwrap() = holds,
-                Action::Kill => world.kill(),
                 Action::Start if is_down => {
                     world.start();
                     rotations_down = 0;
                 }
-                Action::Start => {}
+                Action::Rotate(_)
+                | Action::RestartContainer
+                | Action::DeletePod
+                | Action::Start => {}
+                Action::Turn => world.turn(),
+                Action::Pass => world.pass(Duration::from_secs(3)),
+                Action::Hold(holds) => *world.holds.lock().unwrap() = holds,
+                Action::Kill => world.kill(),
             }
         }
         world.check();
