@@ -13,10 +13,10 @@ use crate::place::Place;
 
 /// How much may be on its way to the store, in bytes. Twice two batches: one is written while the next is filled.
 const IN_FLIGHT_BYTES_MAX: u64 = 16 << 20;
-/// A line is found soon after it was written, and a batch is worth its overhead.
-const BATCH_DELAY: Duration = Duration::from_millis(200);
+/// A line is found within a second of being written, and two syncs a second cost an idle node little.
+const BATCH_DELAY: Duration = Duration::from_millis(500);
 /// What is read again after a crash, at most; the store knows it already.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The collector's configuration.
 pub(crate) fn collector(place: &Place, until_drained: bool) -> anyhow::Result<collector::Config> {

@@ -157,26 +157,26 @@ impl Checkpoint {
         self.created
     }
 
-    /// Makes changes durable, all or none.
-    pub fn commit<'a>(
+    /// Makes changes durable, all or none. The states are made one by one, so that thousands need no memory at once.
+    pub fn commit(
         &self,
-        changed: impl Iterator<Item = (u64, &'a FileState)>,
+        changed: impl Iterator<Item = (u64, FileState)>,
         removed: &[u64],
     ) -> Result<(), CheckpointError> {
         self.write(changed, removed)
             .map_err(|source| CheckpointError::Write { source })
     }
 
-    fn write<'a>(
+    fn write(
         &self,
-        changed: impl Iterator<Item = (u64, &'a FileState)>,
+        changed: impl Iterator<Item = (u64, FileState)>,
         removed: &[u64],
     ) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         {
             let mut table = transaction.open_table(FILES)?;
             for (number, state) in changed {
-                let text = serde_json::to_vec(state).map_err(io::Error::other)?;
+                let text = serde_json::to_vec(&state).map_err(io::Error::other)?;
                 table.insert(number, text.as_slice())?;
             }
             for number in removed {
@@ -289,9 +289,11 @@ mod tests {
         assert!(files.is_empty());
         let (one, two) = (state(10), state(20));
         checkpoint
-            .commit([(1, &one), (2, &two)].into_iter(), &[])
+            .commit([(1, one), (2, two.clone())].into_iter(), &[])
             .unwrap();
-        checkpoint.commit([(1, &two)].into_iter(), &[2]).unwrap();
+        checkpoint
+            .commit([(1, two.clone())].into_iter(), &[2])
+            .unwrap();
         let second = Checkpoint::open(directory.path(), Timestamp(9)).unwrap_err();
         assert!(matches!(second, CheckpointError::Busy { .. }), "{second:?}");
         drop(checkpoint);

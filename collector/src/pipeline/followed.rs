@@ -22,7 +22,7 @@ pub(super) struct Followed {
     /// Its number in the state, for its whole life.
     pub(super) number: u64,
     /// The best of its present places, or the last one it had.
-    pub(super) source: Source,
+    pub(super) source: Arc<Source>,
     /// Where its text is on disk now; several while it is being compressed or copied, none once it is deleted.
     pub(super) places: Vec<Place>,
     /// What it is; none until its first line is complete.
@@ -70,7 +70,7 @@ pub(super) struct Followed {
 /// A name of a text on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    pub(super) source: Source,
+    pub(super) source: Arc<Source>,
     pub(super) device: u64,
     pub(super) inode: u64,
 }
@@ -101,7 +101,7 @@ struct InFlight {
 
 impl Followed {
     /// A text that was just met.
-    pub(super) fn new(number: u64, source: Source, tail: Tail) -> Self {
+    pub(super) fn new(number: u64, source: Arc<Source>, tail: Tail) -> Self {
         let acknowledged = tail.read();
         Self {
             number,
@@ -144,7 +144,7 @@ impl Followed {
             state.fingerprint,
             state.started,
         );
-        let mut followed = Self::new(number, state.source, tail);
+        let mut followed = Self::new(number, Arc::new(state.source), tail);
         followed.identity = Some(Identity {
             key: state.key,
             fingerprint: state.fingerprint,
@@ -164,7 +164,7 @@ impl Followed {
     pub(super) fn state(&self) -> Option<FileState> {
         let identity = self.identity.as_ref()?;
         Some(FileState {
-            source: self.source.clone(),
+            source: Source::clone(&self.source),
             key: identity.key,
             fingerprint: identity.fingerprint,
             generation: identity.generation,
@@ -232,6 +232,7 @@ impl Followed {
     pub(super) fn meet(&mut self, place: Place) {
         let same = |known: &&mut Place| known.device == place.device && known.inode == place.inode;
         match self.places.iter_mut().find(same) {
+            Some(known) if known.source == place.source => {}
             Some(known) => *known = place,
             None => self.places.push(place),
         }
@@ -250,7 +251,7 @@ impl Followed {
             return;
         };
         if best.source != self.source {
-            self.source = best.source.clone();
+            self.source = Arc::clone(&best.source);
             self.dirty = true;
         }
         if (best.device, best.inode) != (self.device, self.inode) {
@@ -347,6 +348,10 @@ impl Followed {
                 self.marker = part.marker;
             }
             self.dirty = true;
+        }
+        if self.in_flight.is_empty() {
+            // Thousands of quiet texts need no room for what is on its way.
+            self.in_flight = VecDeque::new();
         }
     }
 

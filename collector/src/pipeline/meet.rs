@@ -32,6 +32,7 @@ impl Engine {
             let node = Arc::clone(&self.config.node);
             let followed = Followed::remembered(number, state, &node);
             if let Some(stream) = self.stream_mut(index) {
+                stream.files.reserve_exact(1);
                 stream.files.push(followed);
             }
         }
@@ -121,7 +122,7 @@ impl Engine {
         let mut strangers = Vec::new();
         for one in found {
             let place = Place {
-                source: one.source.clone(),
+                source: Arc::new(one.source.clone()),
                 device: one.device,
                 inode: one.inode,
             };
@@ -159,7 +160,7 @@ impl Engine {
     /// Opens a file that none of the followed texts is known to have, and finds out which text it is.
     pub(super) fn welcome(&mut self, index: usize, found: &Found) {
         let mut place = Place {
-            source: found.source.clone(),
+            source: Arc::new(found.source.clone()),
             device: found.device,
             inode: found.inode,
         };
@@ -211,7 +212,11 @@ impl Engine {
         }
         let number = self.next_number;
         self.next_number += 1;
-        let mut file = Followed::new(number, place.source.clone(), Tail::new(Some(carrier), 0, 0));
+        let mut file = Followed::new(
+            number,
+            Arc::clone(&place.source),
+            Tail::new(Some(carrier), 0, 0),
+        );
         file.meet(place);
         file.grown_at = self.clock.elapsed();
         let Some(stream) = self.stream_mut(index) else {
@@ -221,6 +226,7 @@ impl Engine {
             Ok(size) => stream.ledger.seen += size,
             Err(error) => file.trouble = Some(error.to_string()),
         }
+        stream.files.reserve_exact(1);
         stream.files.push(file);
         if let Some(line) = complete {
             self.identify(index, number, &line, found.modified);
@@ -232,13 +238,14 @@ impl Engine {
         let number = self.next_number;
         self.next_number += 1;
         tracing::warn!(path = %place.source.path.display(), error = %Chain(error), "cannot open log file");
-        let mut file = Followed::new(number, place.source.clone(), Tail::new(None, 0, 0));
+        let mut file = Followed::new(number, Arc::clone(&place.source), Tail::new(None, 0, 0));
         file.meet(place);
         file.trouble = Some(Chain(error).to_string());
         let Some(stream) = self.stream_mut(index) else {
             return;
         };
         stream.ledger.seen += file.tail.grow_to(size);
+        stream.files.reserve_exact(1);
         stream.files.push(file);
     }
 

@@ -71,7 +71,7 @@ impl Engine {
         }
         if let Some(place) = cut {
             let found = Found {
-                source: place.source,
+                source: record::Source::clone(&place.source),
                 device: place.device,
                 inode: place.inode,
                 size: 0,

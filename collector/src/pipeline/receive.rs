@@ -97,16 +97,12 @@ impl Engine {
     pub(super) fn commit(&mut self) -> bool {
         const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
         let now = self.clock.elapsed();
-        let mut changed = Vec::new();
-        for (index, number) in &self.dirty {
-            let stream = self.streams.get(*index).and_then(Option::as_ref);
-            let file =
-                stream.and_then(|stream| stream.files.iter().find(|file| file.number == *number));
-            if let Some(state) = file.and_then(super::followed::Followed::state) {
-                changed.push((*number, state));
-            }
-        }
-        let states = changed.iter().map(|(number, state)| (*number, state));
+        let streams = &self.streams;
+        let states = self.dirty.iter().filter_map(|(index, number)| {
+            let stream = streams.get(*index)?.as_ref()?;
+            let file = stream.files.iter().find(|file| file.number == *number)?;
+            Some((*number, file.state()?))
+        });
         if let Err(error) = self.checkpoint.commit(states, &self.forgotten) {
             let text = Chain(&error).to_string();
             if self.checkpoint_trouble.as_ref() != Some(&text) {
