@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Processor time of this process so far.
 fn cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<u64> = text
+    let fields: Vec<i64> = text
         .rsplit(')')
         .next()
         .unwrap_or_default()
@@ -48,7 +48,7 @@ fn cpu() -> Duration {
         .collect();
     // utime and stime are the 14th and 15th; two precede the closing bracket and the state is no number.
     let ticks = fields.get(10).copied().unwrap_or(0) + fields.get(11).copied().unwrap_or(0);
-    Duration::from_millis(ticks * 10)
+    Duration::from_millis(ticks.unsigned_abs() * 10)
 }
 
 fn memory(key: &str) -> String {

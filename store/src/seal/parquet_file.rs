@@ -33,6 +33,14 @@ const SLICE_ROWS: usize = 8192;
 /// fit a core's cache; smaller than this they compress worse.
 const TEXT_PAGE_BYTES: usize = 64 << 10;
 
+/// The text columns that have statistics.
+const PRUNED_BY: [&str; 4] = [
+    "log_level",
+    "log_stream",
+    "kubernetes_namespace",
+    "kubernetes_pod_name",
+];
+
 /// Numbers come in pages of so many rows.
 const PAGE_ROWS: usize = 8192;
 
@@ -394,6 +402,11 @@ pub(super) fn properties() -> WriterProperties {
     for (index, field) in schema.fields().iter().enumerate() {
         if matches!(field.data_type(), DataType::Dictionary(..)) {
             properties = properties.set_column_dictionary_enabled(path(index), true);
+            // Comparing long texts row by row costs as much as writing them; these are what others prune by.
+            if !PRUNED_BY.contains(&field.name().as_str()) {
+                properties =
+                    properties.set_column_statistics_enabled(path(index), EnabledStatistics::None);
+            }
         }
     }
     properties.build()
