@@ -13,7 +13,10 @@ fn unreadable_file() {
     open.lines(100);
     closed.lines(100);
     fs::set_permissions(closed.live(), Permissions::from_mode(0o600)).unwrap();
-    let tap = Nodetap::on(&node).unprivileged();
+    // Rights that change are no event; the slow look at everything finds them.
+    let tap = Nodetap::on(&node)
+        .unprivileged()
+        .config("discover:\n  rescan: 2s\n");
     let running = tap.start();
     tap.will_hold(&[&open], Loss::None);
     let trouble = until("the unreadable file is named", || {

@@ -16,6 +16,7 @@ pub fn patience() -> Duration {
 pub fn until<T>(what: &str, mut condition: impl FnMut() -> Result<T, String>) -> T {
     let started = Instant::now();
     loop {
+        let asked = Instant::now();
         match condition() {
             Ok(value) => return value,
             Err(reason) if started.elapsed() > patience() => {
@@ -24,7 +25,8 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Result<T, String>) ->
                     started.elapsed()
                 )
             }
-            Err(_) => std::thread::sleep(POLL),
+            // Asking may cost more than what is waited for; it gets a third of the time at most.
+            Err(_) => std::thread::sleep(POLL.max(2 * asked.elapsed())),
         }
     }
 }
