@@ -196,7 +196,11 @@ impl Engine {
         for listing in listings {
             self.meet(listing);
         }
-        self.scanned_at = self.clock.elapsed();
+        let now = self.clock.elapsed();
+        for index in 0..self.streams.len() {
+            self.close_idle(index, now);
+        }
+        self.scanned_at = now;
     }
 
     fn stream_of(&self, dir: DirId, name: &std::ffi::OsStr) -> Option<usize> {

@@ -303,6 +303,11 @@ impl Engine {
             file.trouble = None;
             file.grown_at = now;
             stream.ledger.seen += take_up(file);
+            if file.unread() == 0 && file.source.link.gzip {
+                // Every look at its end would inflate all that comes before.
+                file.tail.carrier = None;
+                return;
+            }
             let number = file.number;
             self.look_up_known(index, number);
             self.keep(index, number);

@@ -199,15 +199,24 @@ impl Engine {
         }
     }
 
-    /// Closes descriptors of texts that have been quiet for long; what was set aside and is received needs none at all.
-    fn close_idle(&mut self, index: usize, now: Duration) {
-        let Some(stream) = self.stream_mut(index) else {
+    /// Closes descriptors of texts that have been quiet for long. What was set aside and is received needs neither a
+    /// descriptor nor a link: they would keep a plain text on disk beside its archive.
+    pub(super) fn close_idle(&mut self, index: usize, now: Duration) {
+        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
         for file in &mut stream.files {
+            if !file.is_done() || file.places.is_empty() {
+                continue;
+            }
             let quiet = now.saturating_sub(file.grown_at);
-            let aside = file.is_set_aside() && quiet >= DELETED_QUIET * 5;
-            if file.is_done() && !file.places.is_empty() && (quiet >= IDLE_CLOSE || aside) {
+            if file.is_set_aside() && quiet >= DELETED_QUIET * 5 {
+                file.tail.carrier = None;
+                if let Some(link) = file.reserve.take() {
+                    self.released.push(link);
+                    self.dirty.insert((index, file.number));
+                }
+            } else if quiet >= IDLE_CLOSE {
                 file.tail.carrier = None;
             }
         }
