@@ -360,18 +360,21 @@ impl Running {
         // `O_PATH` in the octal flags of proc_pid_fdinfo(5): a place, not an open file.
         const PATH_ONLY: u32 = 0o10_000_000;
         let process = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let is_open = |name: &OsStr| {
-            let text = fs::read_to_string(process.join("fdinfo").join(name)).unwrap_or_default();
-            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
-            flags
-                .and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok())
-                .is_some_and(|flags| flags & PATH_ONLY == 0)
+        let flags = |name: &OsStr| {
+            let text = fs::read_to_string(process.join("fdinfo").join(name)).ok()?;
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+            u32::from_str_radix(flags.trim(), 8).ok()
         };
+        let target = |name: &OsStr| fs::read_link(process.join("fd").join(name)).ok();
         fs::read_dir(process.join("fd"))
             .expect("list the process's descriptors")
             .flatten()
-            .filter(|entry| is_open(&entry.file_name()))
-            .filter_map(|entry| fs::read_link(entry.path()).ok())
+            .filter_map(|entry| {
+                // A number may be given to another file meanwhile: what counts is the same before and after.
+                let path = target(&entry.file_name())?;
+                let is_open = flags(&entry.file_name())? & PATH_ONLY == 0;
+                (is_open && target(&entry.file_name())? == path).then_some(path)
+            })
             .collect()
     }
 }
