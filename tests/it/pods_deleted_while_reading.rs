@@ -1,18 +1,14 @@
 //! Pods are deleted while nodetap is still reading their logs.
 
-use tests::{Loss, Node, Nodetap, Writer, until};
+use tests::{Loss, Node, Nodetap, Running, Writer, until};
 
-fn opened(running: &tests::Running, writer: &Writer) {
-    until("nodetap opens the log", || {
-        let files = running.open_files();
-        let live = writer
-            .live()
-            .canonicalize()
-            .map_err(|error| error.to_string())?;
-        if files.contains(&live) {
-            Ok(())
-        } else {
-            Err(format!("open are {files:?}"))
+/// Waits until nodetap follows the pod's log; from then on nothing of it may be lost.
+fn opened(running: &Running, writer: &Writer) {
+    until("nodetap follows the log", || {
+        let status = running.status();
+        match status.stream(writer.stream()) {
+            Some(stream) if !stream.files.is_empty() => Ok(()),
+            _ => Err("it is not listed".to_owned()),
         }
     });
 }
