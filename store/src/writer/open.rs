@@ -11,7 +11,7 @@ use super::lock::Lock;
 use super::positions::Positions;
 use super::{Closed, OpenError, Options, Recovered, Writer};
 use crate::fresh::{self, Fresh};
-use crate::manifest::{Manifest, sync_directory};
+use crate::manifest::{Manifest, NAME, sync_directory};
 
 pub(super) fn open(dir: &Path, options: Options, now: Timestamp) -> Result<Writer, OpenError> {
     let io = |action, path: &Path| {
@@ -26,6 +26,13 @@ pub(super) fn open(dir: &Path, options: Options, now: Timestamp) -> Result<Write
     fs::create_dir_all(&streams).map_err(io("create", &streams))?;
     let lock = Lock::take(dir)?;
     let manifest = Manifest::read(dir)?;
+    if !dir.join(NAME).try_exists().map_err(io("look for", dir))? {
+        set_aside_unnamed(dir, now).map_err(io("set aside", dir))?;
+        // From here on a missing manifest means that somebody removed it. A full disk is no reason not to open.
+        if let Err(error) = manifest.write(dir) {
+            tracing::warn!(%error, "cannot write the first manifest");
+        }
+    }
     let mut recovered = Recovered {
         files_removed: remove_uncounted(dir, &manifest).map_err(io("clean", dir))?,
         ..Recovered::default()
@@ -85,6 +92,26 @@ fn closed_stream(stream: &Fresh) -> Closed {
         bytes: stream.whole_bytes,
         rows: stream.rows,
     }
+}
+
+/// Moves sealed files away that no manifest was found for, so that they are not removed as unfinished ones: they may be
+/// all that is left of a store whose manifest was lost.
+fn set_aside_unnamed(dir: &Path, now: Timestamp) -> io::Result<()> {
+    let aside = dir.join(format!("unnamed-{}", now.0));
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name.filter(|name| is_day(name) && path.is_dir()) else {
+            continue;
+        };
+        fs::create_dir_all(&aside)?;
+        fs::rename(&path, aside.join(name))?;
+        tracing::error!(
+            day = name, kept_in = %aside.display(),
+            "the store has no manifest: its sealed files are set aside and not searched"
+        );
+    }
+    Ok(())
 }
 
 /// Removes unfinished files, and sealed ones that the manifest does not name.
