@@ -468,8 +468,12 @@ impl Engine {
             return false;
         };
         let mut file = stream.files.remove(at);
-        let carrier = file.tail.carrier.take();
-        if let (Some(mut carrier), Some(place)) = (carrier, file.places.first().cloned()) {
+        // A deleted text lives on in its carrier only, which must not be let go of here.
+        let Some(place) = file.places.first().cloned() else {
+            stream.files.insert(at, file);
+            return false;
+        };
+        if let Some(mut carrier) = file.tail.carrier.take() {
             if let Some(known) = stream.recognise(&place, &mut carrier, fingerprint) {
                 // What was seen of it is seen under its other name.
                 stream.ledger.seen -= file.tail.size();
