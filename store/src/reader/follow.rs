@@ -145,14 +145,19 @@ fn missed(
         return Ok(Step::Next);
     }
     // Only the streams from the cursor on: a file that has older ones too was followed in part.
-    let sealed: Vec<_> = snapshot
+    let ahead = snapshot
         .manifest
         .sealed
         .iter()
-        .filter(|sealed| sealed.fresh.0 >= cursor.number)
+        .filter(|sealed| sealed.fresh.0 >= cursor.number);
+    let Some(first) = ahead.clone().map(|sealed| sealed.fresh.0).min() else {
+        cursor.next(snapshot.manifest.fresh_from);
+        return Ok(Step::Next);
+    };
+    let sealed: Vec<_> = ahead
+        .filter(|sealed| sealed.fresh.0 == first)
         .cloned()
         .collect();
-    let mut broken = false;
     let done = reader.steady(|snapshot| {
         let mut all = Vec::new();
         for sealed in &sealed {
@@ -160,16 +165,18 @@ fn missed(
         }
         Ok::<_, Interrupted>(all)
     })?;
-    let from = snapshot.manifest.fresh_from;
-    for document in done {
+    if cursor.number != first {
+        cursor.next(first);
+    }
+    for document in done.into_iter().skip(cursor.rows) {
+        cursor.rows += 1;
         stats.rows_matched += 1;
         if each(document).is_break() {
-            broken = true;
-            break;
+            return Ok(Step::Broken);
         }
     }
-    cursor.next(from);
-    Ok(if broken { Step::Broken } else { Step::Next })
+    cursor.next(first + 1);
+    Ok(Step::Next)
 }
 
 /// Gives the wanted rows of a stream from the cursor on, and moves it.
