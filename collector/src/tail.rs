@@ -32,6 +32,8 @@ pub struct Tail {
     nul_until: u64,
     /// By how much reads went beyond the size that was known, since that was last asked.
     outgrown: u64,
+    /// The carrier's size when it was last measured; less than `size` when the file was cut.
+    measured: u64,
     /// The size when the bytes before `read` were last found unchanged.
     sure: u64,
     /// Whether `read` stands inside a line whose beginning was handed on as pieces.
@@ -109,6 +111,7 @@ impl Tail {
             return Ok(0);
         };
         let size = carrier.size()?;
+        self.measured = size;
         let grown = size.saturating_sub(self.size);
         self.size += grown;
         Ok(grown)
@@ -171,6 +174,11 @@ impl Tail {
     pub fn marker(&self) -> Option<(u64, Marker)> {
         let whole = self.before.len() as u64 == self.read.min(MARKER_BYTES as u64);
         whole.then(|| (self.read, Marker::of(&self.before)))
+    }
+
+    /// Whether there was nothing to read when the text was measured last: it was read to its end and is no shorter.
+    pub fn is_at_end(&self) -> bool {
+        self.read == self.size && self.measured == self.size
     }
 
     /// Passes over everything up to `offset`, but not beyond the known size, without reading it.
