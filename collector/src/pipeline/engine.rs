@@ -67,6 +67,8 @@ pub(super) struct Engine {
     pub(super) scratch: Scratch,
     /// The state was made by this process and the first scan is not over.
     pub(super) first_scan: bool,
+    /// The first scan is not over.
+    pub(super) starting: bool,
     pub(super) draining: bool,
     pub(super) stopping: bool,
     pub(super) scanned_at: Duration,
@@ -123,6 +125,7 @@ impl Engine {
             buffer: Vec::new(),
             scratch: Scratch::default(),
             first_scan: is_new,
+            starting: true,
             draining: false,
             stopping: false,
             scanned_at: Duration::ZERO,
@@ -146,6 +149,7 @@ impl Engine {
         engine.scan();
         engine.give_up_unmet();
         engine.first_scan = false;
+        engine.starting = false;
         engine.draining = engine.config.until_drained;
         Ok(engine)
     }
@@ -167,7 +171,7 @@ impl Engine {
     }
 
     /// Takes in what changed on disk.
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         let now = self.clock.instant();
         let changes = self.discovery.events(now);
         for listing in changes.listings {

@@ -351,7 +351,10 @@ impl Engine {
         self.urgent = true;
         stream.sort();
         self.apply_start_policy(index, number, modified);
-        self.look_up_known(index, number);
+        if self.starting {
+            // What an earlier process has sent of a text was there when this one began; later ones are new to the sink.
+            self.look_up_known(index, number);
+        }
         self.keep(index, number);
         self.dirty.insert((index, number));
     }

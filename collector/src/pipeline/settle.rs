@@ -278,6 +278,9 @@ impl Engine {
 
     /// Ends: nothing more is read, what is out is waited for, the state is written.
     pub(super) fn finish(mut self, grace: Duration) -> Outcome {
+        // What was written until now is read, if that takes no longer than a turn.
+        self.look();
+        self.read();
         self.stopping = true;
         let deadline = self.clock.elapsed() + grace;
         self.submit();
