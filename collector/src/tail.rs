@@ -28,8 +28,6 @@ pub struct Tail {
     size: u64,
     /// The last bytes before `read`.
     before: Vec<u8>,
-    /// Up to here the text after `read` is known to be NULs only.
-    nul_until: u64,
     /// By how much reads went beyond the size that was known, since that was last asked.
     outgrown: u64,
     /// The carrier's size when it was last measured; less than `size` when the file was cut.
@@ -360,7 +358,6 @@ impl Tail {
         // More text than this look has: the hole is an inner one up to here. At the end of the text it may still be
         // filled in, so it waits, unless nobody writes any more.
         if self.size > until || limits.ended {
-            self.nul_until = until;
             each(
                 Extent {
                     offset: self.read,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::followed::Followed;
-use super::stream::Stream;
+use super::stream::{Hands, Stream};
 use super::{LOOK_INTERVAL, StartError};
 use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
@@ -226,6 +226,20 @@ impl Engine {
 
     pub(super) fn stream_mut(&mut self, index: usize) -> Option<&mut Stream> {
         self.streams.get_mut(index).and_then(Option::as_mut)
+    }
+
+    /// A stream, and what reading it needs from the loop.
+    pub(super) fn hands(&mut self, index: usize) -> Option<(&mut Stream, Hands<'_>)> {
+        let now = self.clock.wall();
+        let stream = self.streams.get_mut(index).and_then(Option::as_mut)?;
+        let hands = Hands {
+            sink: &mut *self.sink,
+            buffer: &mut self.buffer,
+            scratch: &mut self.scratch,
+            settings: &self.config.parse,
+            now,
+        };
+        Some((stream, hands))
     }
 
     pub(super) fn file_mut(&mut self, index: usize, number: u64) -> Option<&mut Followed> {

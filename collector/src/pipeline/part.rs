@@ -4,7 +4,6 @@ use std::os::unix::fs::MetadataExt;
 
 use super::engine::Engine;
 use super::meet::take_up;
-use super::stream::Hands;
 use crate::discover::Found;
 use crate::ledger::AbandonReason;
 use crate::tail::Carrier;
@@ -85,18 +84,9 @@ impl Engine {
 
     /// Gives up what is left of a text, and counts it.
     pub(super) fn lose(&mut self, index: usize, at: usize, reason: AbandonReason) {
-        let wall = self.clock.wall();
         let now = self.clock.elapsed();
-        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
+        let Some((stream, mut hands)) = self.hands(index) else {
             return;
-        };
-        let mut hands = Hands {
-            sink: &mut *self.sink,
-            buffer: &mut self.buffer,
-            scratch: &mut self.scratch,
-            settings: &self.config.parse,
-            now: wall,
-            quantum: 0,
         };
         let lost = stream.abandon(at, reason, &mut hands);
         if lost > 0 {
@@ -133,21 +123,12 @@ impl Engine {
 
     /// Leaves a gap record where rotation went past the last text that was known.
     fn note_rotated_away(&mut self, index: usize, number: u64) {
-        let wall = self.clock.wall();
         let now = self.clock.elapsed();
-        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
+        let Some((stream, mut hands)) = self.hands(index) else {
             return;
         };
         let Some(at) = stream.files.iter().position(|file| file.number == number) else {
             return;
-        };
-        let mut hands = Hands {
-            sink: &mut *self.sink,
-            buffer: &mut self.buffer,
-            scratch: &mut self.scratch,
-            settings: &self.config.parse,
-            now: wall,
-            quantum: 0,
         };
         stream.note_rotated_away(at, &mut hands);
         self.gaps.entry(AbandonReason::RotatedAway).or_default().1 += 1;

@@ -6,8 +6,6 @@ use super::engine::Engine;
 use super::stream::{Hands, Look, Stream};
 use crate::parse::Flush;
 
-/// How much one stream may read before the next one has its turn, in bytes (deficit round robin).
-const QUANTUM_BYTES: usize = 256 * 1024;
 /// How long a turn may read before events and receipts are seen to.
 const TURN_TIME: Duration = Duration::from_millis(50);
 /// After this many looks in a row that found something, a directory's events are turned off.
@@ -121,7 +119,6 @@ impl Engine {
     /// Gives one stream its turn. `Some(true)`: it read something; `None`: it has ended.
     fn read_stream(&mut self, index: usize) -> Option<bool> {
         let now = self.clock.elapsed();
-        let wall = self.clock.wall();
         let draining = self.draining;
         self.reopen(index);
         self.identify_waiting(index);
@@ -129,18 +126,10 @@ impl Engine {
         let mut replaced = None;
         let mut read_some = false;
         {
-            let stream = self.streams.get_mut(index).and_then(Option::as_mut)?;
+            let (stream, mut hands) = self.hands(index)?;
             if stream.is_limited(now) {
                 return Some(false);
             }
-            let mut hands = Hands {
-                sink: &mut *self.sink,
-                buffer: &mut self.buffer,
-                scratch: &mut self.scratch,
-                settings: &self.config.parse,
-                now: wall,
-                quantum: QUANTUM_BYTES,
-            };
             let mut at = 0;
             while at < stream.files.len() {
                 match look_at(stream, at, now, draining, &mut hands) {

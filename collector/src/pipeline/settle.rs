@@ -6,7 +6,6 @@ use record::Timestamp;
 
 use super::engine::Engine;
 use super::followed::Followed;
-use super::stream::Hands;
 use crate::ledger::AbandonReason;
 use crate::parse::Flush;
 use crate::pipeline::Outcome;
@@ -106,13 +105,8 @@ impl Engine {
             None
         };
         let Some(why) = why else { return };
-        let mut hands = Hands {
-            sink: &mut *self.sink,
-            buffer: &mut self.buffer,
-            scratch: &mut self.scratch,
-            settings: &self.config.parse,
-            now: wall,
-            quantum: 0,
+        let Some((stream, mut hands)) = self.hands(index) else {
+            return;
         };
         stream.flush(why, &mut hands);
     }

@@ -14,6 +14,9 @@ use crate::parse::{Assembler, Emitted, Flush, RawLine, Scratch, Settings, Span};
 use crate::ship::Sink;
 use crate::tail::{Carrier, Extent, Limits, Part, Progress, same_text};
 
+/// How much one stream may read before the next one has its turn, in bytes (deficit round robin).
+const QUANTUM_BYTES: usize = 256 * 1024;
+
 /// One stream.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -72,7 +75,6 @@ pub(super) struct Hands<'a> {
     pub(super) scratch: &'a mut Scratch,
     pub(super) settings: &'a Settings,
     pub(super) now: Timestamp,
-    pub(super) quantum: usize,
 }
 
 /// What one look at one text found.
@@ -136,7 +138,7 @@ impl Stream {
         let mut tail = std::mem::take(&mut file.tail);
         let (format, before) = (file.source.format, tail.read());
         let limits = Limits {
-            quantum: hands.quantum,
+            quantum: QUANTUM_BYTES,
             line_bytes_max: hands.settings.frame_bytes_max(),
             ended,
         };
