@@ -1,0 +1,1 @@
+//! The node's plumbing as metrics: probes, scrape, serve.
