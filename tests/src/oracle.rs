@@ -86,7 +86,8 @@ impl Document {
         self.tags.iter().any(|own| own == tag)
     }
 
-    fn order(&self) -> (i64, u64, u32) {
+    /// Where it stands in its stream.
+    pub fn order(&self) -> (i64, u64, u32) {
         (self.started, self.offset, self.part)
     }
 }
