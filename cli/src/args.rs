@@ -34,13 +34,18 @@ pub struct Common {
     /// Where positions and the store are kept [default: /var/lib/nodetap as root, else the XDG state directory]
     #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Elasticsearch or OpenSearch to ship to and read from, instead of the embedded store (may be given several times)
+    #[arg(long, global = true, value_name = "URL", value_parser = cluster_url)]
+    pub elasticsearch: Vec<String>,
 }
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Collect logs into the embedded store; serve the page and metrics
+    /// Collect logs, keep or ship them; serve the page and metrics
     Up(Up),
+    /// The collector alone: logs only
+    Collect(Up),
     /// What was found, why, its position, and how far behind it is
     Sources(Sources),
     /// Search the store, show lines around a hit, follow
@@ -51,7 +56,7 @@ pub enum Command {
     Check(Check),
 }
 
-/// `nodetap up`
+/// `nodetap up` and `nodetap collect`
 #[derive(Clone, Debug, Args)]
 pub struct Up {
     /// Where the page and the metrics are served; port 0 takes a free one [default: 127.0.0.1:9797]
@@ -134,3 +139,8 @@ pub struct Explain {
 /// `nodetap check`
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Check {}
+
+/// A URL that a cluster can have.
+fn cluster_url(text: &str) -> Result<String, elastic::UrlError> {
+    elastic::parse_url(text).map(|_| text.to_owned())
+}

@@ -18,19 +18,27 @@ pub mod problem;
 
 pub mod document;
 
+pub mod variables;
+
 pub mod raw;
 
 mod values;
 
 pub mod keys;
 
+mod together;
+
+mod cluster;
+
 pub mod manual;
 
+pub use cluster::Cluster;
 pub use problem::{Problem, Problems};
-pub use raw::{Multiline, RawConfig, Start};
+pub use raw::{Mode, Multiline, RawConfig, Start, Template};
 
 use document::{Member, Value};
-use keys::{KEYS, SECTIONS};
+use keys::SECTIONS;
+use variables::Lookup;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +74,10 @@ pub struct Config {
     pub cluster: String,
     /// Where HTTP is served.
     pub listen: SocketAddr,
+    /// The cluster that lines are shipped to; none when it has no URLs.
+    pub elasticsearch: Cluster,
+    /// How large the files of refused lines may grow, in bytes.
+    pub dead_letters_bytes: u64,
     /// How long a stop waits for what was read.
     pub grace: Duration,
     /// Where files older than the state are begun.
@@ -104,12 +116,18 @@ pub struct Config {
     pub retention_age: Option<Duration>,
 }
 
-/// Reads a configuration's text; pure.
-pub fn parse(text: &str) -> Result<RawConfig, Problems> {
-    let root = document::read(text)?;
-    let members = match root.value {
-        Value::Section(members) => members,
-        Value::Nothing => Vec::new(),
+/// Reads a configuration's text; pure. `lookup` is the environment.
+pub fn parse(text: &str, lookup: Lookup<'_>) -> Result<RawConfig, Problems> {
+    let mut root = document::read(text)?;
+    let mut reader = Reader::default();
+    variables::expand(&mut root, lookup, &mut reader.problems);
+    match root.value {
+        Value::Section(members) if reader.problems.is_empty() => {
+            for member in &members {
+                reader.top(member);
+            }
+        }
+        Value::Section(_) | Value::Nothing => {}
         Value::Text(_) | Value::List(_) => {
             return Err(Problem::at(
                 root.line,
@@ -117,25 +135,29 @@ pub fn parse(text: &str) -> Result<RawConfig, Problems> {
             )
             .into());
         }
-    };
-    let mut raw = RawConfig::default();
-    let mut problems = Vec::new();
-    for member in &members {
-        top(&mut raw, member, &mut problems);
     }
-    if problems.is_empty() {
-        Ok(raw)
-    } else {
-        Err(Problems::new(problems))
-    }
+    reader.finish()
 }
 
-fn top(raw: &mut RawConfig, member: &Member, problems: &mut Vec<Problem>) {
-    if let Some(section) = SECTIONS.iter().find(|section| section.name == member.name) {
+/// Puts the configuration together, and what is wrong with it.
+#[derive(Default)]
+struct Reader {
+    raw: RawConfig,
+    problems: Vec<Problem>,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    fn top(&mut self, member: &Member) {
+        let named = |section: &&keys::Section| section.name == member.name;
+        let Some(section) = SECTIONS.iter().skip(1).find(named) else {
+            return self.set("", member);
+        };
         match &member.node.value {
             Value::Section(members) => {
                 for inner in members {
-                    set(raw, Some(section.name), inner, problems);
+                    self.set(section.name, inner);
                 }
             }
             Value::Nothing => {}
@@ -144,57 +166,63 @@ fn top(raw: &mut RawConfig, member: &Member, problems: &mut Vec<Problem>) {
                     "{} is a section: its keys stand below it, indented",
                     section.name
                 );
-                problems.push(Problem::at(member.node.line, text));
+                self.problems.push(Problem::at(member.node.line, text));
             }
         }
-    } else {
-        set(raw, None, member, problems);
     }
-}
 
-fn set(raw: &mut RawConfig, section: Option<&str>, member: &Member, problems: &mut Vec<Problem>) {
-    let path = match section {
-        Some(section) => format!("{section}.{}", member.name),
-        None => member.name.clone(),
-    };
-    let Some(key) = KEYS.iter().find(|key| key.path == path) else {
-        problems.push(Problem::at(member.line, unknown(section, member, &path)));
-        return;
-    };
-    if member.node.value == Value::Nothing {
-        return;
+    fn set(&mut self, section: &str, member: &Member) {
+        let path = match section {
+            "" => member.name.clone(),
+            section => format!("{section}.{}", member.name),
+        };
+        let Some(key) = keys::keys().find(|key| key.path == path) else {
+            let text = unknown(section, member, &path);
+            self.problems.push(Problem::at(member.line, text));
+            return;
+        };
+        if member.node.value == Value::Nothing {
+            return;
+        }
+        self.raw.lines.insert(key.path, member.line);
+        if let Err(found) = (key.set)(&mut self.raw, &member.node) {
+            self.problems
+                .extend(found.into_iter().map(|problem| Problem {
+                    text: format!("{path}: {}", problem.text),
+                    ..problem
+                }));
+        }
     }
-    if let Err(found) = (key.set)(raw, &member.node) {
-        problems.extend(found.into_iter().map(|problem| Problem {
-            text: format!("{path}: {}", problem.text),
-            ..problem
-        }));
+
+    fn finish(mut self) -> Result<RawConfig, Problems> {
+        self.problems.extend(together::check(&self.raw.lines));
+        if self.problems.is_empty() {
+            Ok(self.raw)
+        } else {
+            Err(Problems::new(self.problems))
+        }
     }
 }
 
 /// The sentence for a key that is not there; knows keys that stand in another section.
-fn unknown(section: Option<&str>, member: &Member, path: &str) -> String {
-    let leaf = |path: &'static str| path.rsplit_once('.').map_or(path, |(_, leaf)| leaf);
-    let elsewhere = KEYS
-        .iter()
-        .find(|key| key.path == member.name || leaf(key.path) == member.name);
+fn unknown(section: &str, member: &Member, path: &str) -> String {
+    let elsewhere = keys::keys().find(|key| key.path == member.name || key.leaf() == member.name);
     if let Some(key) = elsewhere {
-        return match key.path.split_once('.') {
-            Some((home, leaf)) => {
-                format!("unknown key `{path}`; `{leaf}` stands in the section `{home}`")
-            }
-            None => format!(
+        return match key.section() {
+            "" => format!(
                 "unknown key `{path}`; `{}` stands at the top, in no section",
                 key.path
             ),
+            home => format!(
+                "unknown key `{path}`; `{}` stands in the section `{home}`",
+                key.leaf()
+            ),
         };
     }
-    let own = KEYS
-        .iter()
-        .filter(|key| key.path.split_once('.').map(|(home, _)| home) == section);
-    let mut known: Vec<&str> = own.map(|key| leaf(key.path)).collect();
-    if section.is_none() {
-        known.extend(SECTIONS.iter().map(|section| section.name));
+    let own = keys::keys().filter(|key| key.section() == section);
+    let mut known: Vec<&str> = own.map(keys::Key::leaf).collect();
+    if section.is_empty() {
+        known.extend(SECTIONS.iter().skip(1).map(|section| section.name));
     }
     suggest::unknown(&member.name, &known)
 }
@@ -202,7 +230,7 @@ fn unknown(section: Option<&str>, member: &Member, path: &str) -> String {
 // === impl Config ===
 
 impl Config {
-    /// The configuration of a file, or all defaults without one.
+    /// The configuration of a file, or all defaults without one. Variables come from the environment.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else {
             return Ok(Self::from(RawConfig::default()));
@@ -217,7 +245,8 @@ impl Config {
                 path: shown.clone(),
                 source,
             })?;
-        parse(&text).map(Self::from).map_err(|problems| {
+        let lookup = |name: &str| std::env::var(name).ok();
+        parse(&text, &lookup).map(Self::from).map_err(|problems| {
             let count = match problems.iter().count() {
                 1 => "1 problem".to_owned(),
                 more => format!("{more} problems"),
@@ -229,16 +258,28 @@ impl Config {
             }
         })
     }
+
+    /// The same with the hosts of the command line, which go before those of the file.
+    #[must_use]
+    pub fn with_urls(mut self, urls: &[String]) -> Self {
+        if !urls.is_empty() {
+            self.elasticsearch.settings.urls = urls.to_vec();
+        }
+        self
+    }
 }
 
 impl From<RawConfig> for Config {
     fn from(raw: RawConfig) -> Self {
         let RawConfig {
+            lines: _,
             node,
             host,
             cluster,
             listen,
             grace,
+            elasticsearch,
+            dead_letters,
             collect,
             discover,
             reserve,
@@ -254,6 +295,8 @@ impl From<RawConfig> for Config {
             host,
             cluster: cluster.unwrap_or_default(),
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9797))),
+            elasticsearch: Cluster::from(elasticsearch),
+            dead_letters_bytes: dead_letters.bytes.unwrap_or(1 << 30),
             grace: grace.unwrap_or(Duration::from_secs(10)),
             start: collect.start.unwrap_or(Start::Beginning),
             line_bytes_max: collect.line_bytes_max.unwrap_or(1 << 20),

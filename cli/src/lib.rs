@@ -39,7 +39,7 @@ use place::Place;
 pub fn run() -> ExitCode {
     let cli = args::Cli::parse();
     start_log(match &cli.command {
-        Command::Up(_) => "info",
+        Command::Up(_) | Command::Collect(_) => "info",
         Command::Sources(_) | Command::Logs(_) | Command::Explain(_) | Command::Check(_) => "warn",
     });
     dispatch(&cli).unwrap_or_else(|error| failure::report(&error))
@@ -48,7 +48,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
     let place = Place::of(&cli.common)?;
     match &cli.command {
-        Command::Up(args) => up::run(&place, args),
+        Command::Up(args) | Command::Collect(args) => up::run(&place, args),
         Command::Sources(args) => sources::run(&place, *args),
         Command::Logs(args) => logs::run(&place, args),
         Command::Explain(args) => explain::run(&place, args),

@@ -27,6 +27,7 @@ impl Place {
     /// Reads the configuration and settles the directories.
     pub(crate) fn of(common: &Common) -> anyhow::Result<Self> {
         let config = Config::load(common.config.as_deref()).map_err(WrongUse::new)?;
+        let config = config.with_urls(&common.elasticsearch);
         let state = match &common.state {
             Some(state) => state.clone(),
             None => default_state(
@@ -42,6 +43,13 @@ impl Place {
             state,
             default_state: common.state.is_none(),
         })
+    }
+
+    /// The cluster that lines are shipped to and read from; `None` leaves both to the embedded store.
+    #[expect(dead_code, reason = "its readers come next")]
+    pub(crate) fn elasticsearch(&self) -> Option<elastic::Settings> {
+        let settings = &self.config.elasticsearch.settings;
+        (!settings.urls.is_empty()).then(|| settings.clone())
     }
 
     /// Where the embedded store is.

@@ -62,7 +62,7 @@ fn golden_manual_of_the_metrics_is_the_table_of_families() {
 #[test]
 fn golden_help_is_complete_and_names_nothing_that_is_not_built() {
     let mut text = transcript(&["--help"], &[]);
-    for command in ["up", "sources", "logs", "explain", "check"] {
+    for command in ["up", "collect", "sources", "logs", "explain", "check"] {
         text.push('\n');
         text.push_str(&transcript(&[command, "--help"], &[]));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{KEYS, Key, SECTIONS};
+use super::keys::{Key, SECTIONS, Section};
 
 const HEAD: &str = "\
 # Configuration
@@ -15,20 +15,18 @@ Sizes are written with a unit (`64 KiB`, `1 GB`; KiB is 1024 bytes, KB is 1000),
 Paths and globs are read below `--root`. In a path `*` stays within one directory; `**` crosses directories.
 A flag of the command line goes before the file.
 
+`${NAME}` in any value is replaced by that variable of the environment before the value is read; one that is not set is a mistake, and `${NAME:-text}` has a text for that case.
+`$$` is one `$`; any other `$` is itself. What a variable holds is one value: it can't bring further keys.
+A secret is best kept in a file of its own (`password_file`, `api_key_file`).
+
 ";
 
 /// The whole of docs/configuration.md.
 pub fn markdown() -> String {
     let mut out = HEAD.to_owned();
     out.push_str("An example with every key at its default is at the end.\n");
-    group(&mut out, "At the top", None, "");
     for section in SECTIONS {
-        group(
-            &mut out,
-            &format!("`{}`", section.name),
-            Some(section.name),
-            section.about,
-        );
+        group(&mut out, section);
     }
     out.push_str("\n## Every key at its default\n\n```yaml\n");
     out.push_str(&example());
@@ -48,17 +46,16 @@ pub fn example() -> String {
         };
         writeln!(out, "{indent}{value}").unwrap_or_default();
     };
-    for key in KEYS.iter().filter(|key| home(key).is_none()) {
-        line("", key.path, key.default);
-    }
     for section in SECTIONS {
-        line("", section.name, "");
-        for key in KEYS.iter().filter(|key| home(key) == Some(section.name)) {
-            line(
-                "  ",
-                key.path.rsplit('.').next().unwrap_or(key.path),
-                key.default,
-            );
+        let indent = match section.name {
+            "" => "",
+            name => {
+                line("", name, "");
+                "  "
+            }
+        };
+        for key in section.keys {
+            line(indent, key.leaf(), key.default);
         }
     }
     out.replace(
@@ -68,12 +65,12 @@ pub fn example() -> String {
     )
 }
 
-fn group(out: &mut String, title: &str, section: Option<&str>, about: &str) {
-    writeln!(out, "\n## {title}\n").unwrap_or_default();
-    if !about.is_empty() {
-        writeln!(out, "{about}\n").unwrap_or_default();
+fn group(out: &mut String, section: &Section) {
+    match section.name {
+        "" => out.push_str("\n## At the top\n\n"),
+        name => writeln!(out, "\n## `{name}`\n\n{}\n", section.about).unwrap_or_default(),
     }
-    for (index, key) in KEYS.iter().filter(|key| home(key) == section).enumerate() {
+    for (index, key) in section.keys.iter().enumerate() {
         let gap = if index == 0 { "" } else { "\n" };
         let Key {
             path,
@@ -98,8 +95,4 @@ fn group(out: &mut String, title: &str, section: Option<&str>, about: &str) {
         )
         .unwrap_or_default();
     }
-}
-
-fn home(key: &Key) -> Option<&'static str> {
-    key.path.split_once('.').map(|(section, _)| section)
 }

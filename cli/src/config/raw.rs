@@ -1,13 +1,18 @@
 //! What does the file set? Everything optional; what is not set has its default in [`super::Config`].
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use collector::discover::RawRule;
+use elastic::Secret;
 
 /// The configuration as it was written.
 #[derive(Clone, Debug, Default)]
 pub struct RawConfig {
+    /// The line on which each key that is set stands, by path.
+    pub lines: BTreeMap<&'static str, usize>,
     /// `node`
     pub node: Option<String>,
     /// `host`
@@ -18,6 +23,10 @@ pub struct RawConfig {
     pub listen: Option<SocketAddr>,
     /// `grace`
     pub grace: Option<Duration>,
+    /// `elasticsearch`
+    pub elasticsearch: RawElasticsearch,
+    /// `dead_letters`
+    pub dead_letters: RawDeadLetters,
     /// `collect`
     pub collect: RawCollect,
     /// `discover`
@@ -26,6 +35,44 @@ pub struct RawConfig {
     pub reserve: RawReserve,
     /// `store`
     pub store: RawStore,
+}
+
+/// `elasticsearch`: the cluster that lines are shipped to.
+#[derive(Clone, Debug, Default)]
+pub struct RawElasticsearch {
+    /// `elasticsearch.urls`
+    pub urls: Option<Vec<String>>,
+    /// `elasticsearch.user`
+    pub user: Option<String>,
+    /// `elasticsearch.password`
+    pub password: Option<Secret>,
+    /// `elasticsearch.password_file`
+    pub password_file: Option<Secret>,
+    /// `elasticsearch.api_key`
+    pub api_key: Option<Secret>,
+    /// `elasticsearch.api_key_file`
+    pub api_key_file: Option<Secret>,
+    /// `elasticsearch.ca_file`
+    pub ca_file: Option<PathBuf>,
+    /// `elasticsearch.mode`
+    pub mode: Option<Mode>,
+    /// `elasticsearch.index_prefix`
+    pub index_prefix: Option<String>,
+    /// `elasticsearch.gzip`
+    pub gzip: Option<u64>,
+    /// `elasticsearch.timeout`
+    pub timeout: Option<Duration>,
+    /// `elasticsearch.requests_max`
+    pub requests_max: Option<u64>,
+    /// `elasticsearch.template`
+    pub template: Option<Template>,
+}
+
+/// `dead_letters`: what is refused for good.
+#[derive(Clone, Debug, Default)]
+pub struct RawDeadLetters {
+    /// `dead_letters.bytes`
+    pub bytes: Option<u64>,
 }
 
 /// `collect`: which lines are taken and how they are read.
@@ -110,4 +157,24 @@ pub enum Multiline {
     Node,
     /// .NET.
     Dotnet,
+}
+
+/// How documents are laid out in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One index a day.
+    Index,
+    /// A data stream for each kind and namespace.
+    DataStream,
+}
+
+/// What is done about the index template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Template {
+    /// It is put there.
+    Install,
+    /// It is compared.
+    Verify,
+    /// Nothing.
+    Off,
 }

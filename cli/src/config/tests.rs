@@ -4,6 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn parse(text: &str) -> Result<RawConfig, Problems> {
+    let lookup = |name: &str| (name == "LEVEL").then(|| "3".to_owned());
+    super::parse(text, &lookup)
+}
+
 fn check(text: &str, expect: &[&str]) {
     let found = match parse(text) {
         Ok(_) => Vec::new(),
@@ -154,6 +159,59 @@ fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn a_cluster_is_named_and_known_to_without_contradiction() {
+    check("elasticsearch:\n  urls: https://es", &[]);
+    check(
+        "elasticsearch:\n  urls: [es:9200, \"http://a:b@es\"]",
+        &[
+            "line 2: elasticsearch.urls: `es:9200` must begin with http:// or https://",
+            "line 2: elasticsearch.urls: a user or password does not belong into a URL: set elasticsearch.user and elasticsearch.password_file",
+        ],
+    );
+    check(
+        "elasticsearch:\n  user: a\n  password: b\n  password_file: /c\n",
+        &[
+            "line 4: elasticsearch.password and elasticsearch.password_file exclude each other: keep one of them",
+        ],
+    );
+    check(
+        "elasticsearch:\n  user: a\n",
+        &["line 2: elasticsearch.user needs elasticsearch.password or elasticsearch.password_file"],
+    );
+    check(
+        "elasticsearch:\n  api_key_file: key\n  index_prefix: Logs\n  gzip: 10\n",
+        &[
+            "line 2: elasticsearch.api_key_file: `key` is not an absolute path",
+            "line 3: elasticsearch.index_prefix: `Logs` is no beginning of an index name: lower-case letters, digits, `-`, `_` and `.`, at most 100 bytes, beginning with a letter or a digit",
+            "line 4: elasticsearch.gzip: must be between 0 and 9",
+        ],
+    );
+}
+
+#[test]
+fn a_secret_is_not_shown_by_its_problem() {
+    check(
+        "elasticsearch:\n  api_key: \"s3cret\\n\"\n",
+        &["line 2: elasticsearch.api_key: a secret is one line of text, and not empty"],
+    );
+    let config = parse("elasticsearch:\n  api_key: s3cret\n").unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn variables_stand_in_any_value_and_keep_the_line() {
+    let config = Config::from(parse("elasticsearch:\n  gzip: ${LEVEL}\n").unwrap());
+    assert_eq!(config.elasticsearch.settings.gzip_level, 3);
+    check(
+        "elasticsearch:\n  gzip: ${LEVEL}0\n  timeout: ${NONE}\nhost: [\"${NONE}\"]\n",
+        &[
+            "line 3: the variable NONE is not set in the environment; `${NONE:-text}` would do without it",
+            "line 4: the variable NONE is not set in the environment; `${NONE:-text}` would do without it",
+        ],
+    );
+}
+
+#[test]
 fn a_key_without_a_value_is_not_set() {
     check("grace:\ncollect:\nstore:\n  retention_age: ~\n", &[]);
 }
@@ -183,11 +241,20 @@ fn every_key_changes_the_configuration() {
         {
             "2 MiB"
         }
-        "node" | "host" | "cluster" => "n1",
+        "node" | "host" | "cluster" | "elasticsearch.index_prefix" => "n1",
+        "elasticsearch.urls" => "[http://es]",
+        "elasticsearch.user" => "a\n  password: b",
+        "elasticsearch.password" => "b\n  user: a",
+        "elasticsearch.password_file" => "/b\n  user: a",
+        "elasticsearch.api_key" => "b",
+        "elasticsearch.api_key_file" | "elasticsearch.ca_file" => "/b",
+        "elasticsearch.mode" => "data_stream",
+        "elasticsearch.gzip" | "elasticsearch.requests_max" => "7",
+        "elasticsearch.template" => "off",
         _ => "90s",
     };
     let unset = format!("{:?}", Config::from(RawConfig::default()));
-    for key in KEYS {
+    for key in keys::keys() {
         let text = match key.path.split_once('.') {
             Some((section, leaf)) => format!("{section}:\n  {leaf}: {}", value(key.path)),
             None => format!("{}: {}", key.path, value(key.path)),
@@ -207,8 +274,8 @@ proptest! {
     }
 
     #[test]
-    fn any_value_of_any_key_is_read_or_refused(index in 0..KEYS.len(), value in "[-\\[\\]{}:,a-z0-9 \"'*/.]{0,40}") {
-        let path = KEYS[index].path;
+    fn any_value_of_any_key_is_read_or_refused(index in 0..keys::keys().count(), value in "[-\\[\\]{}:,a-z0-9 \"'*/.]{0,40}") {
+        let path = keys::keys().nth(index).unwrap().path;
         let text = match path.split_once('.') {
             Some((section, leaf)) => format!("{section}:\n  {leaf}: {value}"),
             None => format!("{path}: {value}"),

@@ -15,6 +15,12 @@ use super::{suggest, units};
 /// What a reader gives.
 pub(super) type Read<T> = Result<T, Vec<Problem>>;
 
+mod cluster;
+
+pub(super) use cluster::{
+    MODES, TEMPLATES, index_prefix, mode, path, secret, template, urls, user,
+};
+
 const RULE_KEYS: [&str; 5] = ["namespace", "pod", "container", "label", "path"];
 
 /// A name that goes into every document.
@@ -145,21 +151,31 @@ pub(super) fn start(node: &Node) -> Read<Start> {
     }
 }
 
+/// The names of [`multiline`].
+pub(super) const MULTILINE: &[&str] = &["off", "auto", "java", "python", "go", "node", "dotnet"];
+
 /// Which stack traces are grouped.
 pub(super) fn multiline(node: &Node) -> Read<Multiline> {
-    const CHOICES: [(&str, Multiline); 7] = [
-        ("off", Multiline::Off),
-        ("auto", Multiline::Auto),
-        ("java", Multiline::Java),
-        ("python", Multiline::Python),
-        ("go", Multiline::Go),
-        ("node", Multiline::Node),
-        ("dotnet", Multiline::Dotnet),
-    ];
-    let names = CHOICES.map(|(name, _)| name);
-    let text = text(node, "a language")?;
-    match CHOICES.into_iter().find(|(name, _)| *name == text) {
-        Some((_, choice)) => Ok(choice),
+    choice(node, "a language", MULTILINE).map(|name| match name {
+        "auto" => Multiline::Auto,
+        "java" => Multiline::Java,
+        "python" => Multiline::Python,
+        "go" => Multiline::Go,
+        "node" => Multiline::Node,
+        "dotnet" => Multiline::Dotnet,
+        _ => Multiline::Off,
+    })
+}
+
+/// One of some words.
+pub(super) fn choice(
+    node: &Node,
+    expected: &str,
+    names: &'static [&'static str],
+) -> Read<&'static str> {
+    let text = text(node, expected)?;
+    match names.iter().find(|name| **name == text) {
+        Some(name) => Ok(name),
         None => refuse(node, format!("`{text}` is none of {}", names.join(", "))),
     }
 }

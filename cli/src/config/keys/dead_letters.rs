@@ -1,0 +1,17 @@
+//! What becomes of lines that are refused for good?
+
+use super::{Key, Kind, MIB, TIB};
+use crate::config::values;
+
+pub(super) const KEYS: &[Key] = &[Key {
+    path: "dead_letters.bytes",
+    default: "1 GiB",
+    effect: "How large the files of lines may grow that Elasticsearch refuses for good, in the directory `dead-letters` of the \
+             state. `nodetap dead-letters` lists them and sends them again.",
+    edges: "Between 1 MiB and 1 TiB. When they are full, lines that are refused wait, and with them their container.",
+    who: "Who lets refused lines pile up for long.",
+    kind: Kind::Bytes,
+    set: |raw, node| {
+        values::bytes(node, MIB..=TIB).map(|value| raw.dead_letters.bytes = Some(value))
+    },
+}];

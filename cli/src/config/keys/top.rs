@@ -1,0 +1,58 @@
+//! What is said of the node as a whole?
+
+use std::time::Duration;
+
+use super::{Key, Kind, MINUTE};
+use crate::config::values;
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        path: "node",
+        default: "the variable NODE_NAME, else nothing",
+        effect: "The field `kubernetes.node.name` of every document.",
+        edges: "At most 253 bytes. Without it the field is left out.",
+        who: "Who runs a Kubernetes node outside of a pod. In a pod, NODE_NAME comes from the downward API.",
+        kind: Kind::Name,
+        set: |raw, node| values::name(node).map(|value| raw.node = Some(value)),
+    },
+    Key {
+        path: "host",
+        default: "the machine's host name",
+        effect: "The field `host.name` of every document.",
+        edges: "At most 253 bytes.",
+        who: "Who runs nodetap in a container whose host name is not the node's.",
+        kind: Kind::Name,
+        set: |raw, node| values::name(node).map(|value| raw.host = Some(value)),
+    },
+    Key {
+        path: "cluster",
+        default: "nothing",
+        effect: "The field `orchestrator.cluster.name` of every document: which of several clusters a line is from.",
+        edges: "At most 253 bytes. Without it the field is left out.",
+        who: "Everyone who has more than one cluster.",
+        kind: Kind::Name,
+        set: |raw, node| values::name(node).map(|value| raw.cluster = Some(value)),
+    },
+    Key {
+        path: "listen",
+        default: "127.0.0.1:9797",
+        effect: "Where the page, `/metrics`, `/healthz` and `/api` are served. `--listen` goes before it.",
+        edges: "Port 0 takes a free port, which is written to the file `listen` in the state directory. Any address \
+                that is not loopback shows the names of pods to whoever can reach it.",
+        who: "Who scrapes from another machine.",
+        kind: Kind::Address,
+        set: |raw, node| values::address(node).map(|value| raw.listen = Some(value)),
+    },
+    Key {
+        path: "grace",
+        default: "10s",
+        effect: "How long a stop (SIGTERM, SIGINT) waits for what was read to be kept. Positions are written in any case.",
+        edges: "0s stops at once: what was not kept is read again at the next start. At most 10m.",
+        who: "Who has changed terminationGracePeriodSeconds; keep it a few seconds below that.",
+        kind: Kind::Duration,
+        set: |raw, node| {
+            values::duration(node, Duration::ZERO..=10 * MINUTE)
+                .map(|value| raw.grace = Some(value))
+        },
+    },
+];

@@ -1,0 +1,42 @@
+//! Do the keys go together? What no single value can tell.
+
+use std::collections::BTreeMap;
+
+use super::problem::Problem;
+
+/// Keys of which only one may be set.
+const EITHER: [(&str, &str); 4] = [
+    ("elasticsearch.password", "elasticsearch.password_file"),
+    ("elasticsearch.api_key", "elasticsearch.api_key_file"),
+    ("elasticsearch.user", "elasticsearch.api_key"),
+    ("elasticsearch.user", "elasticsearch.api_key_file"),
+];
+
+/// Keys that mean nothing without one of others.
+const NEEDS: [(&str, &[&str]); 3] = [
+    (
+        "elasticsearch.user",
+        &["elasticsearch.password", "elasticsearch.password_file"],
+    ),
+    ("elasticsearch.password", &["elasticsearch.user"]),
+    ("elasticsearch.password_file", &["elasticsearch.user"]),
+];
+
+/// What is wrong with the keys that are set, each with its line.
+pub(super) fn check(lines: &BTreeMap<&'static str, usize>) -> Vec<Problem> {
+    let either = EITHER.iter().filter_map(|(one, other)| {
+        let (first, second) = (lines.get(one)?, lines.get(other)?);
+        let line = *first.max(second);
+        Some(Problem::at(
+            line,
+            format!("{one} and {other} exclude each other: keep one of them"),
+        ))
+    });
+    let needs = NEEDS.iter().filter_map(|(key, others)| {
+        let line = lines.get(key)?;
+        let is_missing = others.iter().all(|other| !lines.contains_key(other));
+        let wanted = others.join(" or ");
+        is_missing.then(|| Problem::at(*line, format!("{key} needs {wanted}")))
+    });
+    either.chain(needs).collect()
+}
