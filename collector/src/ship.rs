@@ -3,10 +3,16 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use record::Record;
+use record::{Record, Timestamp};
 use rustix::event::{EventfdFlags, eventfd};
 
+mod report;
+
 pub mod embedded;
+
+pub mod elasticsearch;
+
+pub use report::{Histogram, SinkStatus};
 
 /// Names a batch; grows by one with each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,10 +27,26 @@ pub struct Receipt {
     pub dead_lettered: Vec<(u64, u64)>,
 }
 
+/// A part of a file of which nobody knows whether an earlier process handed it over.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubt<'a> {
+    /// The pipeline's number for the file.
+    pub file: u64,
+    /// `log.stream`
+    pub stream: &'a str,
+    /// `log.file.started`
+    pub started: i64,
+    /// Where the part begins: what is before it is received.
+    pub from: u64,
+    /// Where it ends: what is behind it was not there yet.
+    pub until: u64,
+}
+
 /// Where records go. Calls never block for the sink's sake; a sink works in its own threads and wakes the pipeline.
 pub trait Sink: Send {
-    /// Encodes a record into the open batch. `file` is the pipeline's number for the record's file.
-    fn push(&mut self, file: u64, record: &Record<'_>);
+    /// Encodes a record into the open batch. `file` is the pipeline's number for the record's file; `named` is the time
+    /// that its id and its index are made from, the same at each replay: the line's own, or for untimed text a durable one.
+    fn push(&mut self, file: u64, named: Timestamp, record: &Record<'_>);
 
     /// Size of the open batch in bytes; 0 when it is empty.
     fn open_bytes(&self) -> usize;
@@ -41,13 +63,15 @@ pub trait Sink: Send {
     /// Bytes handed over and not yet received.
     fn in_flight_bytes(&self) -> u64;
 
-    /// What is already there of a file's records from an offset on, as sorted (offset, end).
-    ///
-    /// A sink that knows doubles by their ids has nothing to tell.
-    fn stored_from(&mut self, stream: &str, started: i64, from: u64) -> Vec<(u64, u64)>;
+    /// Says that an earlier process may have handed over records of this part of a file without our knowing, and asks
+    /// what of it is there, as sorted (offset, end). A sink that knows doubles by their ids has nothing to tell.
+    fn stored_from(&mut self, doubt: &Doubt<'_>) -> Vec<(u64, u64)>;
 
-    /// What keeps the sink from taking more, for people.
-    fn trouble(&self) -> Option<String>;
+    /// How it does.
+    fn status(&self) -> SinkStatus;
+
+    /// Reads anew what may have changed outside (credentials).
+    fn renew(&mut self) {}
 }
 
 /// Wakes the pipeline's loop from another thread.

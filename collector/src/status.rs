@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::discover::Report;
 use crate::ledger::{AbandonReason, Ledger};
+use crate::ship::SinkStatus;
 
 /// The whole collector at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Status {
     pub sink_in_flight_bytes: u64,
     /// What keeps the sink from taking more.
     pub sink_trouble: Option<String>,
+    /// How the sink does.
+    #[serde(default)]
+    pub sink: SinkStatus,
     /// What keeps positions from being made durable.
     pub checkpoint_trouble: Option<String>,
     /// Lines in which bytes that were not UTF-8 were replaced.

@@ -1,5 +1,6 @@
 //! What does a record look like to others? ECS field names, one JSON object, the constant part rendered once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::origin::Kind;
@@ -132,7 +133,7 @@ impl Rendered {
         let mut stream = root.object("data_stream");
         stream.text("type", "logs");
         stream.text("dataset", dataset);
-        stream.text("namespace", data_stream_namespace(file));
+        stream.text("namespace", &data_stream_namespace(file));
         stream.close();
         let mut event = root.object("event");
         event.text("dataset", dataset);
@@ -180,10 +181,26 @@ pub fn dataset(kind: Kind) -> &'static str {
 }
 
 /// The last part of a data stream's name: the Kubernetes namespace, else `default`.
-pub fn data_stream_namespace(file: &File) -> &str {
-    match file.origin.namespace() {
-        "" => "default",
-        namespace => namespace,
+///
+/// Docker takes any text for a namespace label; what a data stream's name can't have is replaced by `_`, and what is
+/// beyond 100 bytes is left out.
+pub fn data_stream_namespace(file: &File) -> Cow<'_, str> {
+    const BYTES_MAX: usize = 100;
+    let fits =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let namespace = file.origin.namespace();
+    match namespace {
+        "" => Cow::Borrowed("default"),
+        _ if namespace.len() <= BYTES_MAX && namespace.bytes().all(fits) => {
+            Cow::Borrowed(namespace)
+        }
+        _ => {
+            let replaced = namespace.bytes().take(BYTES_MAX).map(|byte| {
+                let byte = byte.to_ascii_lowercase();
+                char::from(if fits(byte) { byte } else { b'_' })
+            });
+            Cow::Owned(replaced.collect())
+        }
     }
 }
 

@@ -47,6 +47,11 @@ impl IdKey {
         self.id_of(entry.time, entry.offset, entry.end, entry.part)
     }
 
+    /// The id of an entry whose own time is not the same at each reading: `named` is a durable one.
+    pub fn id_named(&self, named: Timestamp, entry: &Entry<'_>) -> DocumentId {
+        self.id_of(named, entry.offset, entry.end, entry.part)
+    }
+
     fn id_of(&self, time: Timestamp, offset: u64, end: u64, part: u32) -> DocumentId {
         let mut hasher = SipHasher13::new_with_key(&self.key);
         hasher.write_u64(offset);

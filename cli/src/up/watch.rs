@@ -184,6 +184,7 @@ fn nothing_yet() -> Status {
         held_deleted_bytes: 0,
         sink_in_flight_bytes: 0,
         sink_trouble: None,
+        sink: collector::ship::SinkStatus::default(),
         checkpoint_trouble: None,
         invalid_utf8_lines: 0,
         unparsed_lines: 0,

@@ -20,6 +20,7 @@ use crate::config::StartPolicy;
 use crate::discover::{Found, Listing, OpenError};
 use crate::enrich;
 use crate::parse;
+use crate::ship::Doubt;
 use crate::tail::{Carrier, FirstLine, Tail, first_line};
 
 // === impl Engine ===
@@ -404,9 +405,13 @@ impl Engine {
             return;
         };
         if file.unread() > 0 {
-            file.known = self
-                .sink
-                .stored_from(&stream.origin.stream, started, file.acknowledged);
+            file.known = self.sink.stored_from(&Doubt {
+                file: number,
+                stream: &stream.origin.stream,
+                started,
+                from: file.acknowledged,
+                until: file.tail.size(),
+            });
         }
     }
 

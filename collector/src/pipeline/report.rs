@@ -49,6 +49,7 @@ impl Engine {
             ),
             |sum, counts| (sum.0 + counts.invalid_utf8, sum.1 + counts.unparsed),
         );
+        let sink = self.sink.status();
         Status {
             total,
             in_flight_bytes,
@@ -58,7 +59,8 @@ impl Engine {
             gaps,
             held_deleted_bytes: self.held_deleted_bytes(),
             sink_in_flight_bytes: self.sink.in_flight_bytes(),
-            sink_trouble: self.sink.trouble(),
+            sink_trouble: sink.trouble.clone(),
+            sink,
             checkpoint_trouble: self.checkpoint_trouble.clone(),
             invalid_utf8_lines: invalid,
             unparsed_lines: unparsed,

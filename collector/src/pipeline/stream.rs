@@ -304,6 +304,7 @@ impl Stream {
         };
         hands.sink.push(
             file.number,
+            time,
             &Record {
                 file: &identity.file,
                 entry,
@@ -535,6 +536,7 @@ impl Outlet<'_> {
         self.ledger.lines += 1;
         self.sink.push(
             file.number,
+            entry.time,
             &Record {
                 file: &identity.file,
                 entry,

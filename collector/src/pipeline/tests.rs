@@ -17,7 +17,7 @@ use record::{Document, Record, Tags, Timestamp};
 use super::engine::Engine;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ReserveLimits, StartPolicy};
-use crate::ship::{BatchId, Receipt, Sink, Waker};
+use crate::ship::{BatchId, Doubt, Receipt, Sink, SinkStatus, Waker};
 use crate::{discover, parse};
 
 /// What the sink keeps over our own deaths.
@@ -33,7 +33,7 @@ struct Memory {
 }
 
 impl Sink for Memory {
-    fn push(&mut self, _file: u64, record: &Record<'_>) {
+    fn push(&mut self, _file: u64, _named: Timestamp, record: &Record<'_>) {
         self.open.push(Document::from(record));
     }
     fn open_bytes(&self) -> usize {
@@ -60,19 +60,20 @@ impl Sink for Memory {
     fn in_flight_bytes(&self) -> u64 {
         0
     }
-    fn stored_from(&mut self, stream: &str, started: i64, from: u64) -> Vec<(u64, u64)> {
+    fn stored_from(&mut self, doubt: &Doubt<'_>) -> Vec<(u64, u64)> {
         let kept = self.kept.0.lock().unwrap();
         let mut rows: Vec<_> = kept
             .iter()
-            .filter(|row| row.file.origin.stream == stream && row.file.started == started)
-            .filter(|row| row.offset >= from)
+            .filter(|row| row.file.origin.stream == doubt.stream)
+            .filter(|row| row.file.started == doubt.started)
+            .filter(|row| row.offset >= doubt.from)
             .map(|row| (row.offset, row.end))
             .collect();
         rows.sort_unstable();
         rows
     }
-    fn trouble(&self) -> Option<String> {
-        None
+    fn status(&self) -> SinkStatus {
+        SinkStatus::default()
     }
 }
 

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use record::Record;
+use record::{Record, Timestamp};
 use store::{Batch, Writer};
 
-use super::{BatchId, Receipt, Sink, Waker};
+use super::{BatchId, Doubt, Receipt, Sink, SinkStatus, Waker};
 use crate::chain::Chain;
 use crate::clock::Clock;
 
@@ -82,7 +82,7 @@ impl Embedded {
 }
 
 impl Sink for Embedded {
-    fn push(&mut self, _file: u64, record: &Record<'_>) {
+    fn push(&mut self, _file: u64, _named: Timestamp, record: &Record<'_>) {
         self.open.push(record);
     }
 
@@ -130,19 +130,24 @@ impl Sink for Embedded {
         self.in_flight_bytes
     }
 
-    fn stored_from(&mut self, stream: &str, started: i64, from: u64) -> Vec<(u64, u64)> {
-        match lock(&self.writer).stored_from(stream, started, from) {
+    fn stored_from(&mut self, doubt: &Doubt<'_>) -> Vec<(u64, u64)> {
+        match lock(&self.writer).stored_from(doubt.stream, doubt.started, doubt.from) {
             Ok(rows) => rows,
             Err(error) => {
                 // Reading goes on: a doubled line is better than a lost one.
-                tracing::error!(%stream, %error, "cannot look up what is stored: lines may double");
+                tracing::error!(stream = %doubt.stream, %error, "cannot look up what is stored: lines may double");
                 Vec::new()
             }
         }
     }
 
-    fn trouble(&self) -> Option<String> {
-        lock(&self.trouble).clone()
+    fn status(&self) -> SinkStatus {
+        SinkStatus {
+            name: "store".to_owned(),
+            trouble: lock(&self.trouble).clone(),
+            in_flight_bytes: self.in_flight_bytes,
+            ..SinkStatus::default()
+        }
     }
 }
 

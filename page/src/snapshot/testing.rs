@@ -38,6 +38,7 @@ pub(crate) fn snapshot(names: &[(&str, &str, &str)]) -> Snapshot {
         held_deleted_bytes: 0,
         sink_in_flight_bytes: 0,
         sink_trouble: None,
+        sink: collector::ship::SinkStatus::default(),
         checkpoint_trouble: None,
         invalid_utf8_lines: 0,
         unparsed_lines: 0,
