@@ -49,6 +49,9 @@ pub struct FileState {
     pub marker: Option<(u64, Marker)>,
     /// Its hard link in a reserve directory, as an absolute path without `--root`.
     pub reserve: Option<PathBuf>,
+    /// For untimed text: the moments that its records are named by, each from an offset on; at most one a day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<(u64, Timestamp)>,
 }
 
 /// Why the state can't be opened or written.
@@ -279,6 +282,7 @@ mod tests {
             size: 100,
             marker: Some((acknowledged, Marker::of(b"abc"))),
             reserve: None,
+            named: vec![(0, Timestamp(5))],
         }
     }
 

@@ -291,6 +291,11 @@ impl Discovery {
         })
     }
 
+    /// Takes another selection; the next scan follows it.
+    pub fn select(&mut self, select: Selection) {
+        self.settings.select = select;
+    }
+
     /// The descriptor that is readable when [`Discovery::events`] has something to tell.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.watcher.fd()

@@ -70,6 +70,10 @@ pub struct Outcome {
 enum Order {
     /// Answer with a snapshot.
     Status(Sender<Status>),
+    /// Go on with another configuration.
+    Reconfigure(Box<Config>),
+    /// Read anew what may have changed outside (credentials).
+    Renew,
     /// Stop reading, wait for receipts up to this long, write the state, end.
     Stop(Duration),
 }
@@ -110,6 +114,18 @@ impl Handle {
         answered.recv_timeout(patience).ok()
     }
 
+    /// Goes on with another configuration: how lines are parsed, which files are taken, rate limit, names of the node and
+    /// start policy. Positions and pending lines stay. The root, the state, the other parts of discovery and the sink are
+    /// those it was started with.
+    pub fn reconfigure(&self, config: Config) {
+        self.order(Order::Reconfigure(Box::new(config)));
+    }
+
+    /// Has the sink read its credentials anew.
+    pub fn renew(&self) {
+        self.order(Order::Renew);
+    }
+
     /// Whether the loop has ended by itself.
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
@@ -145,6 +161,8 @@ fn run(mut engine: Engine, orders: &Receiver<Order>) -> Outcome {
                         tracing::debug!("nobody waits for the status any more");
                     }
                 }
+                Order::Reconfigure(config) => engine.reconfigure(*config),
+                Order::Renew => engine.sink.renew(),
                 Order::Stop(grace) => return engine.finish(grace),
             }
         }

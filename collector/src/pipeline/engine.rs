@@ -154,6 +154,26 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Goes on with another configuration, as [`super::Handle::reconfigure`] says.
+    pub(super) fn reconfigure(&mut self, config: Config) {
+        self.discovery.select(config.discover.select);
+        let is_other_node = self.config.node != config.node;
+        self.config.parse = config.parse;
+        self.config.node = config.node;
+        self.config.start = config.start;
+        self.config.rate_limit = config.rate_limit;
+        let (rate_limit, now) = (config.rate_limit, self.clock.elapsed());
+        for stream in self.streams.iter_mut().flatten() {
+            stream.limit_rate(rate_limit, now);
+            if is_other_node {
+                for file in &mut stream.files {
+                    file.rename_node(&self.config.node);
+                }
+            }
+        }
+        self.scan();
+    }
+
     /// One turn: look, read, hand over, take receipts, remember.
     pub(super) fn turn(&mut self) {
         self.turned_at = self.clock.elapsed();

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use record::origin::Link;
+use record::origin::{Format, Link};
 use record::position::Marker;
-use record::{File, FileKey, Fingerprint, Position, Source, Timestamp};
+use record::{Entry, File, FileKey, Fingerprint, Position, Source, Tags, Timestamp};
 
 use crate::checkpoint::FileState;
 use crate::discover::Found;
@@ -43,6 +43,11 @@ pub(super) struct Followed {
     abandoned: u64,
     /// Records that the sink has from an earlier process, as sorted (offset, end).
     pub(super) known: Vec<(u64, u64)>,
+    /// For untimed text: the moments that its records are named by, each from an offset on. Durable before anything is sent
+    /// that is named by them.
+    pub(super) named: Vec<(u64, Timestamp)>,
+    /// An earlier process may have sent what is before this offset.
+    sent_before: u64,
     /// Its link in a reserve directory.
     pub(super) reserve: Option<PathBuf>,
     /// The device and inode it was last seen with.
@@ -116,6 +121,8 @@ impl Followed {
             filtered: 0,
             abandoned: 0,
             known: Vec::new(),
+            named: Vec::new(),
+            sent_before: 0,
             reserve: None,
             device: 0,
             inode: 0,
@@ -153,6 +160,7 @@ impl Followed {
         });
         followed.marker = state.marker;
         followed.reserve = state.reserve;
+        followed.named = state.named;
         followed.device = state.device;
         followed.inode = state.inode;
         followed.size_before = state.size;
@@ -175,6 +183,7 @@ impl Followed {
             size: self.tail.size().max(self.size_before),
             marker: self.marker,
             reserve: self.reserve.clone(),
+            named: self.named.clone(),
         })
     }
 
@@ -262,25 +271,70 @@ impl Followed {
 
     /// Takes what became known about the file's origin since its first line (a container's id comes after its log).
     pub(super) fn describe(&mut self, node: &Arc<record::file::Node>) {
-        let Some(identity) = &mut self.identity else {
-            return;
-        };
-        if identity.file.origin != self.source.origin {
-            let started = identity.file.started;
-            identity.file = crate::enrich::file(
-                &self.source,
-                node,
-                identity.key,
-                identity.fingerprint,
-                started,
-            );
+        let origin = self.identity.as_ref().map(|identity| &identity.file.origin);
+        if origin.is_some_and(|origin| *origin != self.source.origin) {
+            self.rename_node(node);
             self.dirty = true;
+        }
+    }
+
+    /// Makes the constant part of its records anew, with these names of the node.
+    pub(super) fn rename_node(&mut self, node: &Arc<record::file::Node>) {
+        if let Some(identity) = &mut self.identity {
+            let (started, fingerprint) = (identity.file.started, identity.fingerprint);
+            identity.file =
+                crate::enrich::file(&self.source, node, identity.key, fingerprint, started);
         }
     }
 
     /// Notes bytes that were passed over on purpose.
     pub(super) fn filter(&mut self, bytes: u64) {
         self.filtered += bytes;
+    }
+
+    /// Notes that an earlier process may have sent all that is there now.
+    pub(super) fn may_be_sent(&mut self) {
+        self.sent_before = self.tail.size();
+    }
+
+    /// The time that the id and the index of an entry are made from, the same at each reading.
+    pub(super) fn name_of(&self, entry: &Entry<'_>) -> Timestamp {
+        let started = || self.started().map_or(entry.time, Timestamp);
+        if self.source.format == Format::Text {
+            let after = self
+                .named
+                .partition_point(|(from, _)| *from <= entry.offset);
+            let moment = self.named.get(after.saturating_sub(1));
+            return moment.map_or_else(started, |(_, moment)| *moment);
+        }
+        // A line that is not in its file's format has no time of its own either.
+        if entry.tags.contains(Tags::UNPARSED) || entry.tags.contains(Tags::GAP) {
+            return started();
+        }
+        entry.time
+    }
+
+    /// Begins a new day for untimed text: what is sent from here on is named by it, once that is durable. Gives whether
+    /// it did. What an earlier process may have sent keeps its day.
+    pub(super) fn begin_day(&mut self, now: Timestamp) -> bool {
+        let is_over = |(_, moment): &(u64, Timestamp)| moment.epoch_day() < now.epoch_day();
+        if self.source.format != Format::Text || !self.named.last().is_none_or(is_over) {
+            return false;
+        }
+        let from = if self.named.is_empty() {
+            0
+        } else {
+            self.tail.read().max(self.sent_before)
+        };
+        self.named.push((from, now));
+        // Days before the oldest position that may be read again name nothing any more.
+        let first = self
+            .named
+            .partition_point(|(from, _)| *from <= self.acknowledged);
+        self.named.drain(..first.saturating_sub(1));
+        self.saved = false;
+        self.dirty = true;
+        true
     }
 
     /// How far the text can be forgotten when all that was emitted so far is received. `pending` is the oldest position

@@ -347,6 +347,7 @@ impl Engine {
             file: enrich::file(&source, &node, key, Some(fingerprint), started),
         });
         file.saved = source.format != Format::Text;
+        file.begin_day(wall);
         file.dirty = true;
         // Its reserve link is of use to the next process only if the state knows of it.
         self.urgent = true;
@@ -404,6 +405,7 @@ impl Engine {
         let Some(started) = file.started() else {
             return;
         };
+        file.may_be_sent();
         if file.unread() > 0 {
             file.known = self.sink.stored_from(&Doubt {
                 file: number,

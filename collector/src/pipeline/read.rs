@@ -148,7 +148,13 @@ impl Engine {
             }
         }
         let stream = self.stream_mut(index)?;
-        if stream.touched && !was_touched {
+        let is_touched = stream.touched && !was_touched;
+        let unsaved = stream.files.iter().filter(|file| !file.saved && file.dirty);
+        let unsaved: Vec<u64> = unsaved.map(|file| file.number).collect();
+        self.urgent |= !unsaved.is_empty();
+        self.dirty
+            .extend(unsaved.into_iter().map(|number| (index, number)));
+        if is_touched {
             self.touched.push(index);
             self.batch_since.get_or_insert(now);
         }
@@ -186,6 +192,10 @@ fn look_at(
             file.trouble = Some(error.to_string());
             return Look::Failed;
         }
+    }
+    if file.unread() > 0 && file.begin_day(hands.now) {
+        // Nothing of the new day is sent before the day is durable.
+        return Look::End;
     }
     if file.tail.is_at_end() {
         // Most looks at a slow file end here, with one system call.

@@ -103,17 +103,20 @@ impl Stream {
             ledger: Ledger::default(),
             last_time: Timestamp(0),
             waiting_since: None,
-            allowance: rate_limit.map(|bytes_per_second| Allowance {
-                bytes_per_second,
-                left: bytes_per_second as i64,
-                filled_at: Duration::ZERO,
-            }),
+            allowance: rate_limit.map(|rate| Allowance::of(rate, Duration::ZERO)),
             hot_until: Duration::ZERO,
             busy_looks: 0,
             parked: false,
             listed: false,
             touched: false,
             pace: Pace::default(),
+        }
+    }
+
+    /// Takes another rate limit, unless it is the same.
+    pub(super) fn limit_rate(&mut self, rate: Option<u64>, now: Duration) {
+        if self.allowance.map(|allowance| allowance.bytes_per_second) != rate {
+            self.allowance = rate.map(|rate| Allowance::of(rate, now));
         }
     }
 
@@ -304,7 +307,7 @@ impl Stream {
         };
         hands.sink.push(
             file.number,
-            time,
+            file.name_of(&entry),
             &Record {
                 file: &identity.file,
                 entry,
@@ -536,12 +539,25 @@ impl Outlet<'_> {
         self.ledger.lines += 1;
         self.sink.push(
             file.number,
-            entry.time,
+            file.name_of(&entry),
             &Record {
                 file: &identity.file,
                 entry,
             },
         );
+    }
+}
+
+// === impl Allowance ===
+
+impl Allowance {
+    /// A full bucket.
+    fn of(bytes_per_second: u64, now: Duration) -> Self {
+        Self {
+            bytes_per_second,
+            left: bytes_per_second as i64,
+            filled_at: now,
+        }
     }
 }
 

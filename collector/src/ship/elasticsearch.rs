@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use elastic::{Client, SetupError};
 use record::{Record, Timestamp};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender, unbounded_channel};
 
 use self::body::{Body, Builder, IndexNumber};
 use self::courier::Courier;
@@ -95,6 +95,8 @@ enum Order {
     },
     /// Read the credentials anew.
     Renew,
+    /// Go on with another connection.
+    Reconnect(Client),
 }
 
 /// What the courier tells.
@@ -110,6 +112,12 @@ enum Done {
 
 /// How many emptied bodies are kept for their allocated memory.
 const SPARE_BODIES_MAX: usize = 3;
+
+/// Reaches a running sink from outside of the pipeline.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    orders: WeakUnboundedSender<Order>,
+}
 
 // === impl Elasticsearch ===
 
@@ -150,12 +158,34 @@ impl Elasticsearch {
         })
     }
 
+    /// A way to this sink for whoever reloads the configuration.
+    pub fn remote(&self) -> Option<Remote> {
+        let orders = self.orders.as_ref()?.downgrade();
+        Some(Remote { orders })
+    }
+
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders
             && orders.send(order).is_err()
         {
             lock(&self.status).trouble = Some("the shipping thread has ended".to_owned());
         }
+    }
+}
+
+// === impl Remote ===
+
+impl Remote {
+    /// Goes on with another connection: hosts, certificate authority, credentials, timeout, compression. What waits for the
+    /// old one is tried at once.
+    pub fn reconnect(&self, cluster: &elastic::Settings) -> Result<(), SetupError> {
+        let client = Client::new(cluster)?;
+        if let Some(orders) = self.orders.upgrade()
+            && orders.send(Order::Reconnect(client)).is_err()
+        {
+            tracing::debug!("the shipping thread has ended already");
+        }
+        Ok(())
     }
 }
 

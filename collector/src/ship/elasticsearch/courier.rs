@@ -30,8 +30,9 @@ mod introduction;
 
 mod landing;
 
-/// Where bulk requests go; of the answer only what matters comes back.
-const BULK_PATH: &str = "/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store";
+/// Where bulk requests go; of the answer only what matters comes back. An index that has no copy to write to says so before
+/// our own patience ends.
+const BULK_PATH: &str = "/_bulk?timeout=20s&filter_path=items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store";
 
 /// The thread's state.
 pub(super) struct Courier {
@@ -52,6 +53,7 @@ pub(super) struct Courier {
     dead_letters: dead_letters::Writer,
     /// Whether documents may go: those that come before the template would get mappings by guess.
     introduced: bool,
+    introducing: FuturesUnordered<LocalBoxFuture<'static, ()>>,
     introduction_trouble: watch::Receiver<Option<String>>,
 }
 
@@ -100,6 +102,7 @@ impl Courier {
         );
         Self {
             introduced: settings.template == TemplatePolicy::Off,
+            introducing: FuturesUnordered::new(),
             introduction_trouble: watch::channel(None).1,
             settings,
             client: Arc::new(client),
@@ -121,13 +124,7 @@ impl Courier {
     pub(super) async fn run(mut self, mut orders: UnboundedReceiver<Order>) {
         let mut under_way: FuturesUnordered<LocalBoxFuture<'static, Landed>> =
             FuturesUnordered::new();
-        let mut introducing = FuturesUnordered::new();
-        if !self.introduced {
-            let (tell, trouble) = watch::channel(None);
-            self.introduction_trouble = trouble;
-            let (client, layout) = (Arc::clone(&self.client), self.settings.layout.clone());
-            introducing.push(introduce(client, layout, self.settings.template, tell));
-        }
+        self.introduce();
         loop {
             self.release_held();
             while let Some(parcel) = self.next(under_way.len()) {
@@ -142,10 +139,23 @@ impl Courier {
                 },
                 Some(landed) = under_way.next(), if !under_way.is_empty() => self.land(landed),
                 () = sleep_until(wake_at), if wake_at.is_some() => {}
-                Some(()) = introducing.next(), if !introducing.is_empty() => self.introduced = true,
-                Ok(()) = self.introduction_trouble.changed(), if !introducing.is_empty() => {}
+                Some(()) = self.introducing.next(), if !self.introduced => self.introduced = true,
+                Ok(()) = self.introduction_trouble.changed(), if !self.introduced => {}
             }
         }
+    }
+
+    /// Makes sure of the template first.
+    fn introduce(&mut self) {
+        if self.introduced {
+            return;
+        }
+        let (tell, trouble) = watch::channel(None);
+        self.introduction_trouble = trouble;
+        let (client, layout) = (Arc::clone(&self.client), self.settings.layout.clone());
+        let introducing = introduce(client, layout, self.settings.template, tell);
+        self.introducing.clear();
+        self.introducing.push(Box::pin(introducing));
     }
 
     fn take(&mut self, order: Order) {
@@ -161,7 +171,22 @@ impl Courier {
                 if let Err(error) = self.client.read_credentials() {
                     tracing::error!(%error, "cannot read credentials anew, going on with the old ones");
                 }
+                self.hurry();
             }
+            Order::Reconnect(client) => {
+                self.client = Arc::new(client);
+                self.introduce();
+                self.hurry();
+            }
+        }
+    }
+
+    /// Tries at once what waits for its pause to end.
+    fn hurry(&mut self) {
+        let now = Instant::now();
+        self.cluster.hurry(now);
+        for held in self.held.values_mut() {
+            held.breaker.hurry(now);
         }
     }
 

@@ -63,6 +63,11 @@ impl Breaker {
         self.probing = self.until.is_some();
     }
 
+    /// Ends a pause.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.until = self.until.map(|until| until.min(now));
+    }
+
     /// When something may go again, if that is only a matter of time.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.until.filter(|_| !self.probing)
