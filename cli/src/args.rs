@@ -1,5 +1,6 @@
 //! What was asked for? The command line, as docs and scripts know it.
 
+use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -37,6 +38,27 @@ pub struct Common {
     /// Elasticsearch or OpenSearch to ship to and read from, instead of the embedded store (may be given several times)
     #[arg(long, global = true, value_name = "URL", value_parser = cluster_url)]
     pub elasticsearch: Vec<String>,
+}
+
+impl Common {
+    /// The flags that another command needs in order to mean the same lines.
+    pub fn again(&self) -> String {
+        let mut flags = String::new();
+        // Writing to a String can't fail.
+        let mut flag = |name: &str, value: &dyn Display| {
+            write!(flags, " --{name} {value}").unwrap_or_default();
+        };
+        if let Some(config) = &self.config {
+            flag("config", &config.display());
+        }
+        if let Some(state) = &self.state {
+            flag("state", &state.display());
+        }
+        for url in &self.elasticsearch {
+            flag("elasticsearch", url);
+        }
+        flags
+    }
 }
 
 /// The subcommands.

@@ -34,7 +34,7 @@ pub mod manual;
 
 pub use cluster::Cluster;
 pub use problem::{Problem, Problems};
-pub use raw::{Mode, Multiline, RawConfig, Start, Template};
+pub use raw::{Mode, Multiline, RawConfig, Start, Template, Written};
 
 use document::{Member, Value};
 use keys::SECTIONS;
@@ -66,6 +66,8 @@ pub enum ConfigError {
 /// What this node does, every default filled in.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What was written for each key that is set.
+    pub written: Written,
     /// `kubernetes.node.name`; `None` leaves it to the environment.
     pub node: Option<String>,
     /// `host.name`; `None` leaves it to the machine.
@@ -184,7 +186,10 @@ impl Reader {
         if member.node.value == Value::Nothing {
             return;
         }
-        self.raw.lines.insert(key.path, member.line);
+        self.raw
+            .written
+            .0
+            .insert(key.path, (member.line, member.node.flow()));
         if let Err(found) = (key.set)(&mut self.raw, &member.node) {
             self.problems
                 .extend(found.into_iter().map(|problem| Problem {
@@ -195,7 +200,7 @@ impl Reader {
     }
 
     fn finish(mut self) -> Result<RawConfig, Problems> {
-        self.problems.extend(together::check(&self.raw.lines));
+        self.problems.extend(together::check(&self.raw.written));
         if self.problems.is_empty() {
             Ok(self.raw)
         } else {
@@ -272,7 +277,7 @@ impl Config {
 impl From<RawConfig> for Config {
     fn from(raw: RawConfig) -> Self {
         let RawConfig {
-            lines: _,
+            written,
             node,
             host,
             cluster,
@@ -291,6 +296,7 @@ impl From<RawConfig> for Config {
                 .to_vec()
         };
         Self {
+            written,
             node,
             host,
             cluster: cluster.unwrap_or_default(),

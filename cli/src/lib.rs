@@ -48,7 +48,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
     let place = Place::of(&cli.common)?;
     match &cli.command {
-        Command::Up(args) | Command::Collect(args) => up::run(&place, args),
+        Command::Up(args) | Command::Collect(args) => up::run(place, &cli.common, args),
         Command::Sources(args) => sources::run(&place, *args),
         Command::Logs(args) => logs::run(&place, args),
         Command::Explain(args) => explain::run(&place, args),

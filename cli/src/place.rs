@@ -17,8 +17,6 @@ pub(crate) struct Place {
     pub root: PathBuf,
     /// The directory of positions and the store.
     pub state: PathBuf,
-    /// Whether that is the one that every command finds by itself.
-    pub default_state: bool,
 }
 
 // === impl Place ===
@@ -41,12 +39,10 @@ impl Place {
             config,
             root: common.root.clone(),
             state,
-            default_state: common.state.is_none(),
         })
     }
 
     /// The cluster that lines are shipped to and read from; `None` leaves both to the embedded store.
-    #[expect(dead_code, reason = "its readers come next")]
     pub(crate) fn elasticsearch(&self) -> Option<elastic::Settings> {
         let settings = &self.config.elasticsearch.settings;
         (!settings.urls.is_empty()).then(|| settings.clone())
@@ -55,6 +51,11 @@ impl Place {
     /// Where the embedded store is.
     pub(crate) fn store(&self) -> PathBuf {
         self.state.join("store")
+    }
+
+    /// Where lines are kept that a cluster refuses for good.
+    pub(crate) fn dead_letters(&self) -> PathBuf {
+        self.state.join("dead-letters")
     }
 
     /// The file that holds the address of the running process.

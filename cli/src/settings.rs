@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector::config::{ReserveLimits, StartPolicy};
+use collector::ship::elasticsearch::{self, Layout, TemplatePolicy};
 use collector::{discover, parse};
 use record::file::Node;
 
-use crate::config::{Config, Multiline, Start};
+use crate::config::{Cluster, Config, Mode, Multiline, Start, Template};
 use crate::failure::WrongUse;
 use crate::place::Place;
 
@@ -15,6 +16,10 @@ use crate::place::Place;
 const IN_FLIGHT_BYTES_MAX: u64 = 16 << 20;
 /// A line is found within a second of being written, and two syncs a second cost an idle node little.
 const BATCH_DELAY: Duration = Duration::from_millis(500);
+/// How large a request to Elasticsearch is, in bytes before compression: large enough that its cost is that of its lines.
+const REQUEST_BYTES: usize = 2 << 20;
+/// A request has no sync to pay for, so a line need not wait long for company.
+const REQUEST_DELAY: Duration = Duration::from_millis(75);
 /// What is read again after a crash, at most; the store knows it already.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -38,7 +43,10 @@ pub(crate) fn collector(place: &Place, until_drained: bool) -> anyhow::Result<co
             bytes_max: config.reserve_bytes,
             age_max: config.reserve_age,
         },
-        batch_delay: BATCH_DELAY,
+        batch_delay: match place.elasticsearch() {
+            Some(_) => REQUEST_DELAY,
+            None => BATCH_DELAY,
+        },
         checkpoint_interval: CHECKPOINT_INTERVAL,
         until_drained,
     })
@@ -91,6 +99,34 @@ pub(crate) fn store(config: &Config) -> store::Options {
         retention_bytes: config.retention_bytes,
         retention_age: config.retention_age,
         ..store::Options::default()
+    }
+}
+
+/// How to ship to a cluster, if there is one.
+pub(crate) fn shipping(place: &Place) -> Option<elasticsearch::Settings> {
+    let cluster = &place.config.elasticsearch;
+    Some(elasticsearch::Settings {
+        cluster: place.elasticsearch()?,
+        layout: layout(cluster),
+        template: match cluster.template {
+            Template::Install => TemplatePolicy::Install,
+            Template::Verify => TemplatePolicy::Verify,
+            Template::Off => TemplatePolicy::Off,
+        },
+        batch_bytes: REQUEST_BYTES,
+        requests_max: cluster.requests_max,
+        dead_letters: place.dead_letters(),
+        dead_letters_bytes_max: place.config.dead_letters_bytes,
+    })
+}
+
+/// Into which indices lines go.
+pub(crate) fn layout(cluster: &Cluster) -> Layout {
+    match cluster.mode {
+        Mode::Index => Layout::Index {
+            prefix: cluster.index_prefix.clone(),
+        },
+        Mode::DataStream => Layout::DataStream,
     }
 }
 

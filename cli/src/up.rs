@@ -1,31 +1,38 @@
-//! `nodetap up`: collects into the embedded store and shows how it goes, until it is stopped or everything is kept.
+//! `nodetap up` and `nodetap collect`: collects, keeps or ships, and shows how it goes, until it is stopped or everything
+//! is kept.
 
 use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use collector::Outcome;
-use collector::clock::{Clock, SystemClock};
-use collector::ship::Waker;
-use collector::ship::embedded::Embedded;
+use collector::clock::SystemClock;
+use collector::ship::{Sink, Waker};
 use collector::{Collector, StartError};
 use page::Source;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::claim::Claim;
 use self::found::Found;
 use self::progress::Progress;
+use self::reload::Reloader;
+use self::signals::{Asked, Signals};
 use self::watch::Watch;
-use crate::args;
+use crate::args::{self, Common};
 use crate::place::Place;
 use crate::settings;
 
+mod claim;
+mod destination;
 mod found;
 pub(crate) mod progress;
+mod reload;
+mod signals;
 mod watch;
 
 /// How often it is looked whether the loop has ended by itself: soon when that is what is waited for.
@@ -41,7 +48,7 @@ enum End {
 }
 
 /// Runs until it is asked to stop; with `until_drained` until everything is kept.
-pub(crate) fn run(place: &Place, args: &args::Up) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(place: Place, common: &Common, args: &args::Up) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -50,10 +57,15 @@ pub(crate) fn run(place: &Place, args: &args::Up) -> anyhow::Result<ExitCode> {
     // From here on a signal is kept until it is waited for.
     let signals = Signals::new().context("wait for signals")?;
     raise_descriptor_limit();
-    let ready = prepare(place, args)?;
+    fs::create_dir_all(&place.state)
+        .with_context(|| format!("make state directory {}", place.state.display()))?;
+    let _claim = Claim::of(&place.state)?;
+    let ready = prepare(&place, common, args)?;
     drop(guard);
-    let code = runtime.block_on(serve(ready, signals, place, args.until_drained));
-    drop(fs::remove_file(place.listen_file()));
+    let listen_file = place.listen_file();
+    let reloader = Reloader::new(place, common.clone());
+    let code = runtime.block_on(serve(ready, signals, reloader, args.until_drained));
+    drop(fs::remove_file(listen_file));
     code
 }
 
@@ -62,25 +74,18 @@ struct Ready {
     watch: Arc<Watch>,
     listener: tokio::net::TcpListener,
     config: collector::Config,
-    sink: Embedded,
+    sink: Box<dyn Sink>,
     waker: Waker,
     clock: SystemClock,
 }
 
-/// Opens the store, binds the address and says where everything is.
-fn prepare(place: &Place, args: &args::Up) -> anyhow::Result<Ready> {
-    fs::create_dir_all(&place.state)
-        .with_context(|| format!("make state directory {}", place.state.display()))?;
+/// Opens the sink, binds the address and says where everything is.
+fn prepare(place: &Place, common: &Common, args: &args::Up) -> anyhow::Result<Ready> {
     let clock = SystemClock::new();
-    let writer = store::Writer::open(&place.store(), settings::store(&place.config), clock.wall())
-        .map_err(|error| match error {
-            store::OpenError::Busy { pid, .. } => anyhow!(
-                "state directory {} is in use by another nodetap (process {pid}); \
-                 stop it, or give another directory with --state",
-                place.state.display()
-            ),
-            other => anyhow::Error::new(other),
-        })?;
+    let waker = Waker::new()
+        .map_err(io::Error::from)
+        .context("make a waker")?;
+    let sink = destination::open(place, waker.clone(), clock)?;
     let wanted = args.listen.unwrap_or(place.config.listen);
     let listener = TcpListener::bind(wanted).with_context(|| format!("listen on {wanted}"))?;
     listener
@@ -91,18 +96,14 @@ fn prepare(place: &Place, args: &args::Up) -> anyhow::Result<Ready> {
         .context("ask for the listener's address")?;
     let listener = tokio::net::TcpListener::from_std(listener).context("prepare the listener")?;
 
-    let waker = Waker::new()
-        .map_err(io::Error::from)
-        .context("make a waker")?;
-    let sink = Embedded::start(writer, waker.clone(), Box::new(clock))
-        .context("start the store's thread")?;
     let config = settings::collector(place, args.until_drained)?;
     let host = config.node.host.clone();
     write_address(&place.listen_file(), address)
         .with_context(|| format!("write {}", place.listen_file().display()))?;
     // Nobody needs to read this.
-    drop(say(place, address, &host));
-    let watch = Watch::new(host, place.state.display().to_string(), place.store());
+    drop(say(place, common, address, &host));
+    let store = place.elasticsearch().is_none().then(|| place.store());
+    let watch = Watch::new(host, place.state.display().to_string(), store);
     Ok(Ready {
         watch: Arc::new(watch),
         listener,
@@ -113,17 +114,15 @@ fn prepare(place: &Place, args: &args::Up) -> anyhow::Result<Ready> {
     })
 }
 
-fn say(place: &Place, address: SocketAddr, host: &str) -> io::Result<()> {
+fn say(place: &Place, common: &Common, address: SocketAddr, host: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let state = if place.default_state {
-        String::new()
-    } else {
-        format!(" --state {}", place.state.display())
-    };
     writeln!(out, "nodetap {} on {host}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  page     http://{address}/")?;
     writeln!(out, "  metrics  http://{address}/metrics")?;
-    writeln!(out, "  search   nodetap logs -f{state}")?;
+    if let Some(cluster) = place.elasticsearch() {
+        writeln!(out, "  ships to {}", cluster.urls.join(", "))?;
+    }
+    writeln!(out, "  search   nodetap logs -f{}", common.again())?;
     out.flush()
 }
 
@@ -131,7 +130,7 @@ fn say(place: &Place, address: SocketAddr, host: &str) -> io::Result<()> {
 async fn serve(
     ready: Ready,
     mut signals: Signals,
-    place: &Place,
+    mut reloader: Reloader,
     until_drained: bool,
 ) -> anyhow::Result<ExitCode> {
     let Ready {
@@ -151,7 +150,7 @@ async fn serve(
     // The first look at a full node takes a while; probes are answered meanwhile.
     let started = Arc::clone(&watch);
     let start = tokio::task::spawn_blocking(move || -> Result<(), StartError> {
-        let handle = Collector::start(config, Box::new(sink), waker, Box::new(clock))?;
+        let handle = Collector::start(config, sink, waker, Box::new(clock))?;
         started.started(handle);
         if let Some(status) = started.first_status() {
             drop(write!(
@@ -164,33 +163,33 @@ async fn serve(
     });
     // A signal that comes before the collector has begun waits for it: only then can it be stopped well.
     start.await.context("wait for the collector")??;
-    let end = tokio::select! {
-        () = signals.recv() => End::Asked,
-        () = finished(&watch, until_drained) => End::Finished,
-        () = show_progress(&watch) => End::Finished,
+    let end = {
+        let mut ended = pin!(finished(&watch, until_drained));
+        let mut shown = pin!(show_progress(&watch));
+        loop {
+            tokio::select! {
+                asked = signals.recv() => match asked {
+                    Asked::Stop => break End::Asked,
+                    Asked::Reload => watch.reloaded(reloader.reload(&watch)),
+                },
+                () = &mut ended => break End::Finished,
+                () = &mut shown => break End::Finished,
+            }
+        }
     };
+    let place = reloader.place();
+    let grace = place.config.grace;
     if matches!(end, End::Asked) {
-        tracing::info!(grace = ?place.config.grace, "stopping: what was read is kept first");
+        tracing::info!(?grace, "stopping: what was read is kept first");
     }
     let stopped = Arc::clone(&watch);
-    let grace = place.config.grace;
     let outcome = tokio::task::spawn_blocking(move || stopped.stop(grace)).await;
     server.abort();
     let outcome = outcome.context("wait for the collector")?;
     if until_drained && outcome.is_some() {
-        seal(place)?;
+        destination::seal(place)?;
     }
     verdict(&end, outcome, until_drained)
-}
-
-/// Leaves nothing fresh behind: whoever drains wants to read the sealed files with other programs.
-fn seal(place: &Place) -> anyhow::Result<()> {
-    let now = SystemClock::new().wall();
-    store::Writer::open(&place.store(), settings::store(&place.config), now)
-        .context("open the store again to seal it")?
-        .settle(now, true)
-        .context("seal the store")?;
-    Ok(())
 }
 
 /// 0 when everything that was promised is done.
@@ -268,29 +267,5 @@ fn raise_descriptor_limit() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, limit = ?limit.current, "cannot raise the limit of open files");
-    }
-}
-
-/// The signals that ask for an end.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-// === impl Signals ===
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn recv(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

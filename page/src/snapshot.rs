@@ -29,6 +29,9 @@ pub struct Snapshot {
     pub state: String,
     /// How large the embedded store is; absent until it was measured.
     pub store: Option<StoreSize>,
+    /// What became of the configuration when it was last read.
+    #[serde(default)]
+    pub reload: Reload,
     /// The collector's own status.
     #[serde(flatten)]
     pub collector: Arc<Status>,
@@ -43,6 +46,15 @@ pub struct StoreSize {
     pub rows: u64,
 }
 
+/// The configuration, as it was last read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reload {
+    /// When it was last read and right, in seconds since the epoch.
+    pub success_seconds: f64,
+    /// Why the one that is written now is not in force; the one before is.
+    pub trouble: Option<String>,
+}
+
 /// How the process is, in the order of gravity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -52,6 +64,18 @@ pub enum Health {
     Troubled(String),
     /// The loop does not turn any more.
     Hangs(String),
+}
+
+// === impl Reload ===
+
+impl Reload {
+    /// It was right.
+    pub fn successful(at_seconds: f64) -> Self {
+        Self {
+            success_seconds: at_seconds,
+            trouble: None,
+        }
+    }
 }
 
 // === impl Snapshot ===
@@ -73,6 +97,11 @@ impl Snapshot {
         }
         if let Some(trouble) = &status.checkpoint_trouble {
             troubles.push(format!("positions can't be written: {trouble}"));
+        }
+        if let Some(trouble) = &self.reload.trouble {
+            troubles.push(format!(
+                "the configuration is wrong, and the one before is in force: {trouble}"
+            ));
         }
         if status.imbalance_bytes != 0 {
             troubles.push(format!(

@@ -74,6 +74,42 @@ pub fn read(text: &str) -> Result<Node, Problems> {
     builder.finish()
 }
 
+// === impl Node ===
+
+impl Node {
+    /// The value in YAML's flow style, on one line.
+    pub fn flow(&self) -> String {
+        match &self.value {
+            Value::Nothing => "~".to_owned(),
+            Value::Text(text) => flow_text(text),
+            Value::List(items) => {
+                let items: Vec<String> = items.iter().map(Self::flow).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Section(members) => {
+                let member = |member: &Member| {
+                    format!("{}: {}", flow_text(&member.name), member.node.flow())
+                };
+                let members: Vec<String> = members.iter().map(member).collect();
+                format!("{{{}}}", members.join(", "))
+            }
+        }
+    }
+}
+
+/// As it is where nobody can take it for anything else, in quotes otherwise.
+fn flow_text(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./* ".contains(c);
+    let begins_plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+    let is_nothing = matches!(text, "null" | "Null" | "NULL");
+    if begins_plain && !text.ends_with(' ') && !is_nothing && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        // Every JSON string is a double-quoted YAML scalar (YAML 1.2, section 7.3.1).
+        serde_json::Value::from(text).to_string()
+    }
+}
+
 fn scalar(text: &str, style: ScalarStyle) -> Value {
     if style == ScalarStyle::Plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
         Value::Nothing
@@ -212,7 +248,30 @@ mod tests {
         assert_eq!(read("").unwrap().value, Value::Nothing);
     }
 
+    fn lines_forgotten(node: &mut Node) {
+        node.line = 0;
+        match &mut node.value {
+            Value::Nothing | Value::Text(_) => {}
+            Value::List(items) => items.iter_mut().for_each(lines_forgotten),
+            Value::Section(members) => {
+                for member in members {
+                    member.line = 0;
+                    lines_forgotten(&mut member.node);
+                }
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_flow_style_says_the_same(text in "[-:\\[\\]{}&*|>'\"%#,a\n ~?$/]{0,80}") {
+            let Ok(mut first) = read(&text) else { return Ok(()) };
+            lines_forgotten(&mut first);
+            let mut second = read(&first.flow()).unwrap();
+            lines_forgotten(&mut second);
+            prop_assert_eq!(first, second);
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in "[-:\\[\\]{}&*!|>'\"%#,a\n\t ~?]{0,200}") {
             drop(read(&text));

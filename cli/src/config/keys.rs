@@ -29,6 +29,8 @@ pub struct Key {
     pub who: &'static str,
     /// What may be written there, for the schema; the reader is stricter.
     pub kind: Kind,
+    /// Whether a change takes effect with SIGHUP; else it does with the next start.
+    pub live: bool,
     /// Reads its value into the configuration.
     pub(super) set: fn(&mut RawConfig, &Node) -> Read<()>,
 }

@@ -78,8 +78,14 @@ fn group(out: &mut String, section: &Section) {
             effect,
             edges,
             who,
+            live,
             ..
         } = key;
+        let when = if *live {
+            "with SIGHUP"
+        } else {
+            "with the next start"
+        };
         let default = if default.contains(' ')
             && !default.starts_with(|c: char| c.is_ascii_digit() || c == '[')
         {
@@ -91,7 +97,7 @@ fn group(out: &mut String, section: &Section) {
         };
         writeln!(
             out,
-            "{gap}### `{path}`\n\n{effect}\n\n- Default: {default}\n- Edge values: {edges}\n- Who should change it: {who}"
+            "{gap}### `{path}`\n\n{effect}\n\n- Default: {default}\n- Edge values: {edges}\n- Who should change it: {who}\n- A change takes effect: {when}"
         )
         .unwrap_or_default();
     }

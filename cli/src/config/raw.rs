@@ -1,6 +1,7 @@
 //! What does the file set? Everything optional; what is not set has its default in [`super::Config`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,11 +9,15 @@ use std::time::Duration;
 use collector::discover::RawRule;
 use elastic::Secret;
 
+/// What was written for each key that is set, by path; its [`fmt::Debug`] shows no value, for some are secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Written(pub(super) BTreeMap<&'static str, (usize, String)>);
+
 /// The configuration as it was written.
 #[derive(Clone, Debug, Default)]
 pub struct RawConfig {
-    /// The line on which each key that is set stands, by path.
-    pub lines: BTreeMap<&'static str, usize>,
+    /// The keys that are set, as they were written.
+    pub written: Written,
     /// `node`
     pub node: Option<String>,
     /// `host`
@@ -177,4 +182,24 @@ pub enum Template {
     Verify,
     /// Nothing.
     Off,
+}
+
+// === impl Written ===
+
+impl Written {
+    /// The line on which a key is set.
+    pub(super) fn line(&self, path: &str) -> Option<usize> {
+        self.0.get(path).map(|(line, _)| *line)
+    }
+
+    /// A key's value in YAML's flow style, variables replaced.
+    pub fn value(&self, path: &str) -> Option<&str> {
+        self.0.get(path).map(|(_, text)| text.as_str())
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }

@@ -1,8 +1,7 @@
 //! Do the keys go together? What no single value can tell.
 
-use std::collections::BTreeMap;
-
 use super::problem::Problem;
+use super::raw::Written;
 
 /// Keys of which only one may be set.
 const EITHER: [(&str, &str); 4] = [
@@ -23,20 +22,20 @@ const NEEDS: [(&str, &[&str]); 3] = [
 ];
 
 /// What is wrong with the keys that are set, each with its line.
-pub(super) fn check(lines: &BTreeMap<&'static str, usize>) -> Vec<Problem> {
+pub(super) fn check(written: &Written) -> Vec<Problem> {
     let either = EITHER.iter().filter_map(|(one, other)| {
-        let (first, second) = (lines.get(one)?, lines.get(other)?);
-        let line = *first.max(second);
+        let (first, second) = (written.line(one)?, written.line(other)?);
+        let line = first.max(second);
         Some(Problem::at(
             line,
             format!("{one} and {other} exclude each other: keep one of them"),
         ))
     });
     let needs = NEEDS.iter().filter_map(|(key, others)| {
-        let line = lines.get(key)?;
-        let is_missing = others.iter().all(|other| !lines.contains_key(other));
+        let line = written.line(key)?;
+        let is_missing = others.iter().all(|other| written.line(other).is_none());
         let wanted = others.join(" or ");
-        is_missing.then(|| Problem::at(*line, format!("{key} needs {wanted}")))
+        is_missing.then(|| Problem::at(line, format!("{key} needs {wanted}")))
     });
     either.chain(needs).collect()
 }

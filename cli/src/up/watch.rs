@@ -3,11 +3,12 @@
 use std::mem;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use collector::discover::Report;
 use collector::ledger::{AbandonReason, Ledger};
 use collector::{Handle, Outcome, Status};
+use page::snapshot::Reload;
 use page::{Snapshot, Source, StoreSize};
 
 /// How long one snapshot waits for the loop before the last one is shown again.
@@ -19,7 +20,9 @@ const SIZE_AGE_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Watch {
     host: String,
     state: String,
-    store: PathBuf,
+    /// The embedded store, if lines are kept there.
+    store: Option<PathBuf>,
+    reload: Mutex<Reload>,
     stage: Mutex<Stage>,
     last: Mutex<Last>,
 }
@@ -45,7 +48,7 @@ struct Last {
 
 impl Watch {
     /// Watches a collector that is being started.
-    pub(super) fn new(host: String, state: String, store: PathBuf) -> Self {
+    pub(super) fn new(host: String, state: String, store: Option<PathBuf>) -> Self {
         let last = Last {
             status: Arc::new(nothing_yet()),
             at: Instant::now(),
@@ -55,6 +58,7 @@ impl Watch {
             host,
             state,
             store,
+            reload: Mutex::new(Reload::successful(seconds_now())),
             stage: Mutex::new(Stage::Starting),
             last: Mutex::new(last),
         }
@@ -64,6 +68,18 @@ impl Watch {
     pub(super) fn started(&self, handle: Handle) {
         *lock(&self.stage) = Stage::Running(Arc::new(handle));
         lock(&self.last).at = Instant::now();
+    }
+
+    /// Remembers what became of the configuration.
+    pub(super) fn reloaded(&self, reload: Result<(), String>) {
+        let mut last = lock(&self.reload);
+        *last = match reload {
+            Ok(()) => Reload::successful(seconds_now()),
+            Err(trouble) => Reload {
+                trouble: Some(trouble),
+                ..last.clone()
+            },
+        };
     }
 
     /// Whether the loop has ended by itself.
@@ -107,7 +123,7 @@ impl Watch {
     }
 
     /// The running loop, without holding the lock.
-    fn handle(&self) -> Option<Arc<Handle>> {
+    pub(super) fn handle(&self) -> Option<Arc<Handle>> {
         match &*lock(&self.stage) {
             Stage::Running(handle) => Some(Arc::clone(handle)),
             Stage::Starting | Stage::Stopped => None,
@@ -143,7 +159,7 @@ impl Watch {
         {
             return Some(size);
         }
-        let extent = store::Reader::open(&self.store).ok()?.extent();
+        let extent = store::Reader::open(self.store.as_ref()?).ok()?.extent();
         let size = StoreSize {
             bytes: extent.bytes,
             rows: extent.rows,
@@ -160,6 +176,7 @@ impl Source for Watch {
             host: self.host.clone(),
             state: self.state.clone(),
             store: self.size(),
+            reload: lock(&self.reload).clone(),
             collector: self.status(),
         }
     }
@@ -192,6 +209,13 @@ fn nothing_yet() -> Status {
         drained: false,
         turned_seconds_ago: 0.0,
     }
+}
+
+/// Seconds since the epoch.
+fn seconds_now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

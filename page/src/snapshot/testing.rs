@@ -8,7 +8,7 @@ use collector::ledger::{AbandonReason, Ledger};
 use collector::status::StreamStatus;
 use record::{Container, Origin, Pod};
 
-use super::{Snapshot, StoreSize};
+use super::{Reload, Snapshot, StoreSize};
 
 /// How far each stream is behind.
 pub(crate) const LAG_BYTES: u64 = 1000;
@@ -54,6 +54,7 @@ pub(crate) fn snapshot(names: &[(&str, &str, &str)]) -> Snapshot {
             bytes: 1 << 20,
             rows: 40,
         }),
+        reload: Reload::successful(1.0),
         collector: Arc::new(status),
     }
 }

@@ -8,9 +8,10 @@ pub(super) const KEYS: &[Key] = &[Key {
     default: "1 GiB",
     effect: "How large the files of lines may grow that Elasticsearch refuses for good, in the directory `dead-letters` of the \
              state. `nodetap dead-letters` lists them and sends them again.",
-    edges: "Between 1 MiB and 1 TiB. When they are full, lines that are refused wait, and with them their container.",
+    edges: "Between 1 MiB and 1 TiB. Past it the oldest file of them is removed, which the log says as an error.",
     who: "Who lets refused lines pile up for long.",
     kind: Kind::Bytes,
+    live: false,
     set: |raw, node| {
         values::bytes(node, MIB..=TIB).map(|value| raw.dead_letters.bytes = Some(value))
     },

@@ -12,6 +12,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "A glob that matches nothing now is looked at again at each rescan.",
         who: "Whose platform gives each container its own disk.",
         kind: Kind::PathGlobs,
+        live: false,
         set: |raw, node| {
             values::path_globs(node).map(|value| raw.discover.docker_roots = Some(value))
         },
@@ -23,6 +24,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "`false` watches no volume directory.",
         who: "Whose volumes hold very many directories or log files that are not meant for people.",
         kind: Kind::Flag,
+        live: false,
         set: |raw, node| values::flag(node).map(|value| raw.discover.volumes = Some(value)),
     },
     Key {
@@ -32,6 +34,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1 and 16. That it was reached is said in the log and by `nodetap check`.",
         who: "Whose applications log into deeper trees.",
         kind: Kind::Count(1, 16),
+        live: false,
         set: |raw, node| {
             values::count(node, 1..=16).map(|value| raw.discover.volume_depth_max = Some(value))
         },
@@ -43,6 +46,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1 and 1000000. That it was reached is said in the log and by `nodetap check`.",
         who: "Who is told that it was reached.",
         kind: Kind::Count(1, 1_000_000),
+        live: false,
         set: |raw, node| {
             values::count(node, 1..=1_000_000)
                 .map(|value| raw.discover.volume_directories_max = Some(value))
@@ -55,6 +59,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "`[]` takes none.",
         who: "Whose services log elsewhere below /var/log, or who does not want the node's own logs.",
         kind: Kind::PathGlobs,
+        live: false,
         set: |raw, node| values::path_globs(node).map(|value| raw.discover.host_logs = Some(value)),
     },
     Key {
@@ -64,6 +69,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1s and 1h. New files are otherwise seen at once.",
         who: "Nobody, as a rule; shorter where inotify limits can't be raised.",
         kind: Kind::Duration,
+        live: false,
         set: |raw, node| {
             values::duration(node, SECOND..=HOUR).map(|value| raw.discover.rescan = Some(value))
         },

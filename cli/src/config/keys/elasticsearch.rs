@@ -15,6 +15,7 @@ pub(super) const KEYS: &[Key] = &[
                 are used in turn, and one that does not answer is left alone for a while. At most 64.",
         who: "Everyone who wants the logs of many nodes in one place.",
         kind: Kind::Urls,
+        live: false,
         set: |raw, node| values::urls(node).map(|value| raw.elasticsearch.urls = Some(value)),
     },
     Key {
@@ -24,6 +25,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Needs `password` or `password_file`.",
         who: "Whose cluster asks for a name and a password.",
         kind: Kind::Name,
+        live: false,
         set: |raw, node| values::user(node).map(|value| raw.elasticsearch.user = Some(value)),
     },
     Key {
@@ -33,6 +35,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Best taken from the environment: `${ES_PASSWORD}`. Not together with `password_file`.",
         who: "Who has no file for it.",
         kind: Kind::Secret,
+        live: false,
         set: |raw, node| {
             values::secret(node).map(|value| raw.elasticsearch.password = Some(Secret::Text(value)))
         },
@@ -45,6 +48,7 @@ pub(super) const KEYS: &[Key] = &[
                 no restart.",
         who: "Who mounts the password as a Kubernetes Secret.",
         kind: Kind::Path,
+        live: false,
         set: |raw, node| {
             values::path(node)
                 .map(|value| raw.elasticsearch.password_file = Some(Secret::File(value)))
@@ -57,6 +61,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Best taken from the environment: `${ES_API_KEY}`. Not together with `api_key_file` or `user`.",
         who: "Who has no file for it.",
         kind: Kind::Secret,
+        live: false,
         set: |raw, node| {
             values::secret(node).map(|value| raw.elasticsearch.api_key = Some(Secret::Text(value)))
         },
@@ -68,6 +73,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "An absolute path, not below `--root`. Read again whenever the cluster refuses us.",
         who: "Who mounts the key as a Kubernetes Secret.",
         kind: Kind::Path,
+        live: false,
         set: |raw, node| {
             values::path(node)
                 .map(|value| raw.elasticsearch.api_key_file = Some(Secret::File(value)))
@@ -80,6 +86,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "An absolute path, not below `--root`. Certificates are always checked; there is no switch to believe any.",
         who: "Whose cluster has certificates of its own authority.",
         kind: Kind::Path,
+        live: false,
         set: |raw, node| values::path(node).map(|value| raw.elasticsearch.ca_file = Some(value)),
     },
     Key {
@@ -92,6 +99,7 @@ pub(super) const KEYS: &[Key] = &[
                 what is there before it sends again. A request that is still carried out during a rollover can double lines.",
         who: "Who keeps logs in data streams with a lifecycle of their own.",
         kind: Kind::Choice(values::MODES),
+        live: false,
         set: |raw, node| values::mode(node).map(|value| raw.elasticsearch.mode = Some(value)),
     },
     Key {
@@ -101,6 +109,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "At most 100 bytes of lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or a digit.",
         who: "Who is only allowed to write to names of another pattern.",
         kind: Kind::Name,
+        live: false,
         set: |raw, node| {
             values::index_prefix(node).map(|value| raw.elasticsearch.index_prefix = Some(value))
         },
@@ -112,6 +121,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "0 needs the least CPU and about ten times the network; above 1 little is gained.",
         who: "Whose cluster is on the same machine or on a slow line.",
         kind: Kind::Count(0, 9),
+        live: false,
         set: |raw, node| {
             values::count(node, 0..=9).map(|value| raw.elasticsearch.gzip = Some(value))
         },
@@ -123,6 +133,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1s and 10m. What was not answered in time is sent again; its lines are not doubled.",
         who: "Whose cluster is far away or often overloaded.",
         kind: Kind::Duration,
+        live: false,
         set: |raw, node| {
             values::duration(node, SECOND..=10 * MINUTE)
                 .map(|value| raw.elasticsearch.timeout = Some(value))
@@ -136,6 +147,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1 and 64. Each holds one batch in memory.",
         who: "Whose cluster is far away: many requests make up for a long way.",
         kind: Kind::Count(1, 64),
+        live: false,
         set: |raw, node| {
             values::count(node, 1..=64).map(|value| raw.elasticsearch.requests_max = Some(value))
         },
@@ -148,6 +160,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "A template that can't be installed or verified is a warning in the log, never a stop.",
         who: "Who is not allowed to manage templates (`verify`), or has a mapping of their own (`off`).",
         kind: Kind::Choice(values::TEMPLATES),
+        live: false,
         set: |raw, node| {
             values::template(node).map(|value| raw.elasticsearch.template = Some(value))
         },

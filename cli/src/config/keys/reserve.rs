@@ -13,6 +13,7 @@ pub(super) const KEYS: &[Key] = &[
                 budget the oldest go first, counted and shown as a gap.",
         who: "Whose disk is nearly full, or whose pods are short-lived and loud.",
         kind: Kind::Bytes,
+        live: false,
         set: |raw, node| values::bytes(node, 0..=TIB).map(|value| raw.reserve.bytes = Some(value)),
     },
     Key {
@@ -22,6 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1s and 10 years.",
         who: "Whose nodetap may be down for longer.",
         kind: Kind::Duration,
+        live: false,
         set: |raw, node| {
             values::duration(node, SECOND..=YEARS).map(|value| raw.reserve.age = Some(value))
         },

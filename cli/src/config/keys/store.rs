@@ -11,6 +11,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1 MiB and 1 TiB, or `none`: then a full disk stops reading until there is space.",
         who: "Everyone who wants to look further back, or has a small disk.",
         kind: Kind::BytesOrNone,
+        live: false,
         set: |raw, node| {
             values::bytes_or_none(node, MIB..=TIB)
                 .map(|value| raw.store.retention_bytes = Some(value))
@@ -23,6 +24,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1m and 10 years, or `none`: then only the size counts.",
         who: "Who must delete logs after a time.",
         kind: Kind::DurationOrNone,
+        live: false,
         set: |raw, node| {
             values::duration_or_none(node, MINUTE..=YEARS)
                 .map(|value| raw.store.retention_age = Some(value))

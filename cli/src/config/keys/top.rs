@@ -13,6 +13,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "At most 253 bytes. Without it the field is left out.",
         who: "Who runs a Kubernetes node outside of a pod. In a pod, NODE_NAME comes from the downward API.",
         kind: Kind::Name,
+        live: false,
         set: |raw, node| values::name(node).map(|value| raw.node = Some(value)),
     },
     Key {
@@ -22,6 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "At most 253 bytes.",
         who: "Who runs nodetap in a container whose host name is not the node's.",
         kind: Kind::Name,
+        live: false,
         set: |raw, node| values::name(node).map(|value| raw.host = Some(value)),
     },
     Key {
@@ -31,6 +33,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "At most 253 bytes. Without it the field is left out.",
         who: "Everyone who has more than one cluster.",
         kind: Kind::Name,
+        live: false,
         set: |raw, node| values::name(node).map(|value| raw.cluster = Some(value)),
     },
     Key {
@@ -41,6 +44,7 @@ pub(super) const KEYS: &[Key] = &[
                 that is not loopback shows the names of pods to whoever can reach it.",
         who: "Who scrapes from another machine.",
         kind: Kind::Address,
+        live: false,
         set: |raw, node| values::address(node).map(|value| raw.listen = Some(value)),
     },
     Key {
@@ -50,6 +54,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "0s stops at once: what was not kept is read again at the next start. At most 10m.",
         who: "Who has changed terminationGracePeriodSeconds; keep it a few seconds below that.",
         kind: Kind::Duration,
+        live: true,
         set: |raw, node| {
             values::duration(node, Duration::ZERO..=10 * MINUTE)
                 .map(|value| raw.grace = Some(value))
