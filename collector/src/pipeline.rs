@@ -18,6 +18,7 @@ use crate::status::Status;
 use self::engine::Engine;
 
 mod followed;
+mod pace;
 mod stream;
 mod engine;
 mod meet;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use record::{Record, Timestamp};
+use record::{File, Record, Timestamp};
 use rustix::event::{EventfdFlags, eventfd};
 
 mod report;
@@ -66,6 +66,12 @@ pub trait Sink: Send {
     /// Says that an earlier process may have handed over records of this part of a file without our knowing, and asks
     /// what of it is there, as sorted (offset, end). A sink that knows doubles by their ids has nothing to tell.
     fn stored_from(&mut self, doubt: &Doubt<'_>) -> Vec<(u64, u64)>;
+
+    /// Whether records of a file would only wait, because the place where they belong takes nothing for now. Such a file is
+    /// not read on, so that it does not use up the memory that others need.
+    fn holds(&self, _number: u64, _file: &File) -> bool {
+        false
+    }
 
     /// How it does.
     fn status(&self) -> SinkStatus;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::followed::Followed;
-use super::stream::{Hands, Stream};
+use super::stream::{Hands, QUANTUM_BYTES, Stream};
 use super::{LOOK_INTERVAL, StartError};
 use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
@@ -258,6 +258,7 @@ impl Engine {
             scratch: &mut self.scratch,
             settings: &self.config.parse,
             now,
+            quantum_bytes: QUANTUM_BYTES,
         };
         Some((stream, hands))
     }

@@ -130,6 +130,7 @@ impl Engine {
             if stream.is_limited(now) {
                 return Some(false);
             }
+            hands.quantum_bytes = stream.quantum_bytes(hands.sink, now);
             let mut at = 0;
             while at < stream.files.len() {
                 match look_at(stream, at, now, draining, &mut hands) {
@@ -197,7 +198,7 @@ fn look_at(
         // Nothing of the new day is sent before the day is durable.
         return Look::End;
     }
-    if file.tail.is_at_end() {
+    if file.tail.is_at_end() || hands.quantum_bytes == 0 {
         // Most looks at a slow file end here, with one system call.
         return Look::End;
     }

@@ -8,6 +8,7 @@ use record::position::Marker;
 use record::{Entry, Fingerprint, Level, Origin, OutputStream, Record, Source, Tags, Timestamp};
 
 use super::followed::{Followed, Place};
+use super::pace::{Allowance, Pace};
 use crate::discover::{DirId, Found};
 use crate::ledger::{AbandonReason, Ledger};
 use crate::parse::{Assembler, Emitted, Flush, RawLine, Scratch, Settings, Span};
@@ -15,7 +16,10 @@ use crate::ship::Sink;
 use crate::tail::{Carrier, Extent, Limits, Part, Progress, same_text};
 
 /// How much one stream may read before the next one has its turn, in bytes (deficit round robin).
-const QUANTUM_BYTES: usize = 256 * 1024;
+pub(super) const QUANTUM_BYTES: usize = 256 * 1024;
+/// How much, and how often, while its lines have no place in the sink.
+const HELD_QUANTUM_BYTES: usize = 16 * 1024;
+const HELD_PAUSE: Duration = Duration::from_mins(1);
 
 /// One stream.
 #[derive(Debug)]
@@ -48,24 +52,8 @@ pub(super) struct Stream {
     pub(super) touched: bool,
     /// How fast it grows and is received.
     pub(super) pace: Pace,
-}
-
-/// A token bucket for one stream's reading.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance {
-    pub(super) bytes_per_second: u64,
-    pub(super) left: i64,
-    pub(super) filled_at: Duration,
-}
-
-/// What was written and received per second, smoothed over about ten seconds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
-    pub(super) written_per_second: f64,
-    pub(super) received_per_second: f64,
-    measured_at: Duration,
-    written: u64,
-    received: u64,
+    /// When it may be read a little although the sink holds it back: what comes next may belong elsewhere.
+    pub(super) held_until: Duration,
 }
 
 /// What reading needs from the loop.
@@ -75,6 +63,8 @@ pub(super) struct Hands<'a> {
     pub(super) scratch: &'a mut Scratch,
     pub(super) settings: &'a Settings,
     pub(super) now: Timestamp,
+    /// How much of one text may be read.
+    pub(super) quantum_bytes: usize,
 }
 
 /// What one look at one text found.
@@ -110,6 +100,7 @@ impl Stream {
             listed: false,
             touched: false,
             pace: Pace::default(),
+            held_until: Duration::ZERO,
         }
     }
 
@@ -141,7 +132,7 @@ impl Stream {
         let mut tail = std::mem::take(&mut file.tail);
         let (format, before) = (file.source.format, tail.read());
         let limits = Limits {
-            quantum: QUANTUM_BYTES,
+            quantum: hands.quantum_bytes,
             line_bytes_max: hands.settings.frame_bytes_max(),
             ended,
         };
@@ -427,19 +418,27 @@ impl Stream {
         });
     }
 
+    /// How much of it may be read now: nothing while it would only wait in the sink, but for a little now and then.
+    pub(super) fn quantum_bytes(&mut self, sink: &dyn Sink, now: Duration) -> usize {
+        let is_held = self.files.iter().any(|file| {
+            let identity = file.identity.as_ref();
+            identity.is_some_and(|identity| sink.holds(file.number, &identity.file))
+        });
+        if !is_held {
+            QUANTUM_BYTES
+        } else if now < self.held_until {
+            0
+        } else {
+            self.held_until = now + HELD_PAUSE;
+            HELD_QUANTUM_BYTES
+        }
+    }
+
     /// Whether the rate limit holds it back, after giving it what time has brought.
     pub(super) fn is_limited(&mut self, now: Duration) -> bool {
-        let Some(allowance) = &mut self.allowance else {
-            return false;
-        };
-        let passed = now.saturating_sub(allowance.filled_at).as_secs_f64();
-        let most = allowance.bytes_per_second as i64;
-        let brought = (passed * allowance.bytes_per_second as f64) as i64;
-        if brought > 0 {
-            allowance.left = allowance.left.saturating_add(brought).min(most);
-            allowance.filled_at = now;
-        }
-        allowance.left <= 0
+        self.allowance
+            .as_mut()
+            .is_some_and(|allowance| allowance.is_used_up(now))
     }
 }
 
@@ -545,42 +544,5 @@ impl Outlet<'_> {
                 entry,
             },
         );
-    }
-}
-
-// === impl Allowance ===
-
-impl Allowance {
-    /// A full bucket.
-    fn of(bytes_per_second: u64, now: Duration) -> Self {
-        Self {
-            bytes_per_second,
-            left: bytes_per_second as i64,
-            filled_at: now,
-        }
-    }
-}
-
-// === impl Pace ===
-
-impl Pace {
-    /// Takes the counters of now; the older a change, the less it weighs.
-    pub(super) fn measure(&mut self, now: Duration, written: u64, received: u64) {
-        const MEMORY_SECONDS: f64 = 10.0;
-        let passed = now.saturating_sub(self.measured_at).as_secs_f64();
-        if passed < 0.2 {
-            return;
-        }
-        let weight = (passed / MEMORY_SECONDS).min(1.0);
-        let rate = |old: f64, change: u64| old + weight * (change as f64 / passed - old);
-        self.written_per_second = rate(
-            self.written_per_second,
-            written.saturating_sub(self.written),
-        );
-        self.received_per_second = rate(
-            self.received_per_second,
-            received.saturating_sub(self.received),
-        );
-        (self.measured_at, self.written, self.received) = (now, written, received);
     }
 }

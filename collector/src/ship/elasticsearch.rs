@@ -3,14 +3,16 @@
 //! A document's id is made from where its line stands, and it is only ever created: what is there already is a success, so
 //! that anything may be sent again at any time. The pipeline's thread writes bodies; a thread of its own sends them.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use elastic::{Client, SetupError};
-use record::{Record, Timestamp};
+use record::{File, Record, Timestamp};
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender, unbounded_channel};
 
 use self::body::{Body, Builder, IndexNumber};
@@ -81,7 +83,15 @@ pub struct Elasticsearch {
     spare: Vec<Vec<u8>>,
     in_flight_bytes: u64,
     status: Arc<Mutex<SinkStatus>>,
+    stuck: Arc<Stuck>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// The indices that have taken nothing for several attempts.
+#[derive(Debug, Default)]
+struct Stuck {
+    any: AtomicBool,
+    indices: Mutex<BTreeSet<IndexNumber>>,
 }
 
 /// What the courier is told.
@@ -138,7 +148,8 @@ impl Elasticsearch {
         let status = Arc::new(Mutex::new(books::empty()));
         let builder = Builder::new(settings.layout.clone());
         let batch_bytes = settings.batch_bytes;
-        let shown = Arc::clone(&status);
+        let stuck = Arc::new(Stuck::default());
+        let shown = (Arc::clone(&status), Arc::clone(&stuck));
         let thread = thread::Builder::new()
             .name("elasticsearch".into())
             .spawn(move || {
@@ -154,6 +165,7 @@ impl Elasticsearch {
             spare: Vec::new(),
             in_flight_bytes: 0,
             status,
+            stuck,
             thread: Some(thread),
         })
     }
@@ -170,6 +182,15 @@ impl Elasticsearch {
         {
             lock(&self.status).trouble = Some("the shipping thread has ended".to_owned());
         }
+    }
+}
+
+// === impl Stuck ===
+
+impl Stuck {
+    fn set(&self, indices: BTreeSet<IndexNumber>) {
+        self.any.store(!indices.is_empty(), Ordering::Release);
+        *lock(&self.indices) = indices;
     }
 }
 
@@ -230,6 +251,14 @@ impl Sink for Elasticsearch {
         // Index mode needs no look: the id meets its first copy in the same index.
         self.builder.doubt(doubt.file, doubt.until);
         Vec::new()
+    }
+
+    fn holds(&self, number: u64, file: &File) -> bool {
+        self.stuck.any.load(Ordering::Acquire)
+            && self
+                .builder
+                .expected(number, file)
+                .is_some_and(|index| lock(&self.stuck.indices).contains(&index))
     }
 
     fn status(&self) -> SinkStatus {

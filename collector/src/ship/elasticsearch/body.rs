@@ -150,6 +150,17 @@ impl Builder {
         self.prepared.insert(number, prepared);
     }
 
+    /// Where the next record of a file is likely to belong, if anything went there before.
+    pub(super) fn expected(&self, number: u64, file: &File) -> Option<IndexNumber> {
+        match self.layout {
+            Layout::DataStream => {
+                let name = self.layout.index(file, Timestamp(file.started));
+                self.indices.get(&name).copied()
+            }
+            Layout::Index { .. } => self.prepared.get(&number).map(|known| known.index),
+        }
+    }
+
     /// From here on, records of a file that begin before `until` may be there already.
     pub(super) fn doubt(&mut self, file: u64, until: u64) {
         self.doubts.insert(file, until);

@@ -22,7 +22,7 @@ use super::books::Books;
 use super::dead_letters;
 use super::pace::{Breaker, Limit};
 use super::window::{self, WindowError};
-use super::{Done, Layout, Order, Settings, TemplatePolicy, lock};
+use super::{Done, Layout, Order, Settings, Stuck, TemplatePolicy, lock};
 use crate::clock::Clock;
 use crate::ship::{BatchId, SinkStatus, Waker};
 
@@ -42,6 +42,7 @@ pub(super) struct Courier {
     waker: Waker,
     clock: Box<dyn Clock>,
     status: Arc<Mutex<SinkStatus>>,
+    stuck: Arc<Stuck>,
     names: HashMap<IndexNumber, Arc<str>>,
     books: Books,
     /// What can go, oldest first.
@@ -93,7 +94,7 @@ impl Courier {
         tell: Sender<Done>,
         waker: Waker,
         clock: Box<dyn Clock>,
-        status: Arc<Mutex<SinkStatus>>,
+        (status, stuck): (Arc<Mutex<SinkStatus>>, Arc<Stuck>),
     ) -> Self {
         let limit = Limit::new(settings.requests_max);
         let dead_letters = dead_letters::Writer::new(
@@ -110,6 +111,7 @@ impl Courier {
             waker,
             clock,
             status,
+            stuck,
             names: HashMap::new(),
             books: Books::default(),
             ready: VecDeque::new(),
@@ -315,6 +317,10 @@ impl Courier {
             let why = held.breaker.trouble().unwrap_or_default();
             format!("{} lines for {}: {why}", items, self.name(*index))
         };
+        let is_stuck =
+            |(index, held): (&IndexNumber, &Held)| held.breaker.is_lasting().then_some(*index);
+        self.stuck
+            .set(self.held.iter().filter_map(is_stuck).collect());
         let waiting: Vec<String> = self.held.iter().map(waits).collect();
         let introduction = self.introduction_trouble.borrow().clone();
         let cluster = self.cluster.trouble().map(str::to_owned);

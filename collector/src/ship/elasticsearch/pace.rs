@@ -53,6 +53,12 @@ impl Breaker {
         self.until.is_some()
     }
 
+    /// Whether it has failed several times in a row.
+    pub(super) fn is_lasting(&self) -> bool {
+        const FAILURES: u32 = 3;
+        self.failures >= FAILURES
+    }
+
     /// Whether a request may go. While open, one may when the pause is over.
     pub(super) fn may_send(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| !self.probing && now >= until)
