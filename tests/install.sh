@@ -8,6 +8,7 @@ need perl perl
 need ip iproute2
 need iptables iptables
 need unshare util-linux
+need openssl openssl
 need python3 python3
 python3 -c "import ensurepip, venv" 2> /dev/null || missing+=(python3-venv)
 [[ ${#missing[@]} -gt 0 ]] || exit 0

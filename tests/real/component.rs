@@ -8,7 +8,7 @@ pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("real")
 }
 
-/// The directory of a component: `kubelet`, `packages`, `image` or `duckdb`.
+/// The directory of a component, as `prepare.sh` names them.
 pub(crate) fn prepare(component: &str) -> PathBuf {
     let done = Command::new(folder().join("components/prepare.sh"))
         .arg(component)

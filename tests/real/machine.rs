@@ -36,6 +36,16 @@ impl Machine {
         })
     }
 
+    /// A node of a cluster: a kubelet with its conventional directory, and an API server with its controllers.
+    pub(crate) fn of_cluster() -> Self {
+        let (kubelet, control_plane) = (prepare("kubelet"), prepare("control-plane"));
+        Self::start("kubelet", "/var/lib/kubelet", |command| {
+            command
+                .env("KUBELET", kubelet)
+                .env("CONTROL_PLANE", control_plane);
+        })
+    }
+
     /// A Docker engine; `root_directory` is its `--data-root`.
     pub(crate) fn docker(root_directory: &str) -> Self {
         Self::start("docker", root_directory, |_| {})

@@ -19,3 +19,4 @@ mod docker;
 mod duckdb;
 mod fixtures;
 mod kubelet;
+mod manifests;

@@ -7,8 +7,10 @@
 # rest. DIRECTORY gets `pid` (the first process, as the machine numbers it; /proc/PID/root is the node's root), `ready`
 # when the daemon answers, `logs/`, and, bound into the node, `var-log/`, `kubelet/`, `docker/` and `manifests/`.
 #
-# Environment: PACKAGES, IMAGE (directories that prepare.sh printed), KUBELET (likewise, for a kubelet), ROOT_DIRECTORY (of kubelet or dockerd).
+# Environment: PACKAGES, IMAGE (directories that prepare.sh printed), KUBELET (likewise, for a kubelet), ROOT_DIRECTORY
+# (of kubelet or dockerd). With CONTROL_PLANE (likewise) the kubelet gets an API server, else it stands alone.
 set -euo pipefail
+source "$(dirname "$0")/control-plane.sh"
 role=$1 directory=$2
 cgroup=nodetap-real-$$
 
@@ -37,7 +39,7 @@ make_root() {
     mount -t tmpfs tmpfs "$directory/overlay"
     mkdir "$directory/overlay"/{upper,work}
     mount -t overlay overlay -o "lowerdir=/,upperdir=$directory/overlay/upper,workdir=$directory/overlay/work" "$root"
-    mkdir -p "$root"/{node,packages,image,component,proc,sys,dev,run,tmp,old,opt/containerd} \
+    mkdir -p "$root"/{node,packages,image,component,control-plane,proc,sys,dev,run,tmp,old,opt/containerd} \
         "$root"/var/{log,lib/containerd} "$root$ROOT_DIRECTORY" "$root"/etc/{docker,kubernetes/manifests}
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
@@ -47,6 +49,7 @@ make_root() {
     mount --bind "$PACKAGES" "$root/packages"
     mount --bind "$IMAGE" "$root/image"
     mount --bind "${KUBELET:-$IMAGE}" "$root/component"
+    mount --bind "${CONTROL_PLANE:-$IMAGE}" "$root/control-plane"
     mount --bind "$directory/var-log" "$root/var/log"
     mount --bind "$directory/containerd" "$root/var/lib/containerd"
     mount --bind "$directory/manifests" "$root/etc/kubernetes/manifests"
@@ -149,8 +152,8 @@ start_kubelet() {
 	resolvConf: ""
 	volumePluginDir: /node/flexvolume
 	YAML
-    /component/kubelet --config=/node/kubelet.yaml --root-dir="$ROOT_DIRECTORY" --hostname-override=node-of-test \
-        --node-ip=10.88.0.2 --v=2 > /node/logs/kubelet.log 2>&1 &
+    /component/kubelet --config=/node/kubelet.yaml ${CONTROL_PLANE:+--kubeconfig=/node/kubelet.conf} \
+        --root-dir="$ROOT_DIRECTORY" --hostname-override=node-of-test --node-ip=10.88.0.2 --v=2 > /node/logs/kubelet.log 2>&1 &
     wait_for busybox wget -q -O - http://127.0.0.1:10248/healthz
 }
 
@@ -166,7 +169,12 @@ export PATH=/packages/usr/bin:/packages/usr/sbin:/packages/bin:/usr/sbin:/usr/bi
 export LD_LIBRARY_PATH=/packages/usr/lib/x86_64-linux-gnu:/packages/lib/x86_64-linux-gnu
 make_network
 case $role in
-    kubelet) shadow_sysctls; start_containerd; start_kubelet ;;
+    kubelet)
+        shadow_sysctls
+        start_containerd
+        [ -z "${CONTROL_PLANE-}" ] || start_control_plane
+        start_kubelet
+        ;;
     docker) start_docker ;;
 esac
 echo yes > /node/ready

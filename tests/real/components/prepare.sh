@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes a component of the real tests and prints where it is:  prepare.sh [kubelet | packages | image | duckdb]
+# Makes a component of the real tests and prints where it is:  prepare.sh [kubelet | control-plane | packages | image | duckdb]
 # Without a name it makes all of them.
 #
 # Everything comes from public package registries (Go modules, Debian packages, PyPI) and is kept in the user's cache
@@ -19,19 +19,32 @@ cached() {
     if [ ! -e "$kept" ]; then
         partial=$(mktemp -d "$cache/.$what.XXXXXX")
         trap 'rm -rf "$partial"' EXIT
-        "make_$what" "$partial" >&2
+        "make_${what//-/_}" "$partial" >&2
         mv -T "$partial" "$kept"
         trap - EXIT
     fi
     echo "$kept"
 }
 
-make_kubelet() {
-    local source=$here/kubelet/kubelet version package=k8s.io/component-base/version
-    cd "$source"
+# Builds the program of a folder whose go.mod names the Kubernetes version:  build_kubernetes FOLDER OUT
+build_kubernetes() {
+    local version package=k8s.io/component-base/version
+    cd "$1"
     version=$(sed -n 's#^\tk8s.io/kubernetes \(v[0-9.]*\)$#\1#p' go.mod)
-    CGO_ENABLED=0 go build -trimpath -o "$1/kubelet" -ldflags "-s -w -X $package.gitVersion=$version
+    CGO_ENABLED=0 go build -trimpath -o "$2" -ldflags "-s -w -X $package.gitVersion=$version
         -X $package.gitMajor=1 -X $package.gitMinor=$(echo "$version" | cut -d . -f 2) -X $package.gitTreeState=clean" .
+}
+
+make_kubelet() { build_kubernetes "$here/kubelet/kubelet" "$1/kubelet"; }
+
+make_control_plane() {
+    local name
+    build_kubernetes "$here/control-plane" "$1/control-plane"
+    for name in kube-apiserver kube-controller-manager kube-scheduler kubectl; do ln -s control-plane "$1/$name"; done
+    cd "$1"
+    apt-get -q download etcd-server || { apt-get -q update && apt-get -q download etcd-server; }
+    dpkg --fsys-tarfile etcd-server_*.deb | tar -x --strip-components=3 ./usr/bin/etcd
+    rm -- *.deb
 }
 
 # The packages are unpacked, never installed: no maintainer script runs and nothing of the machine changes.
@@ -90,9 +103,10 @@ make_duckdb() {
 
 case ${1-} in
     kubelet) cached kubelet "$(cd "$here/kubelet/kubelet" && key go.mod go.sum main.go)" ;;
+    control-plane) cached control-plane "$(cd "$here/control-plane" && key go.mod go.sum main.go)" ;;
     packages) cached packages "$(echo "${packages[@]}" | key)-$(. /etc/os-release && echo "$ID$VERSION_ID")" ;;
     image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
     duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
-    '') for component in packages image duckdb kubelet; do "$0" "$component"; done ;;
-    *) echo "usage: prepare.sh [kubelet | packages | image | duckdb]" >&2; exit 2 ;;
+    '') for component in packages image duckdb kubelet control-plane; do "$0" "$component"; done ;;
+    *) echo "usage: prepare.sh [kubelet | control-plane | packages | image | duckdb]" >&2; exit 2 ;;
 esac

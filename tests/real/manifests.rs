@@ -1,0 +1,318 @@
+//! The manifests of `deploy/kubernetes` on a real cluster: accepted to the letter, with the rights they ask for and no
+//! others, and losing nothing while the collector's own pod is away.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::Nodetap;
+use tests::oracle::Documents;
+
+use crate::machine::Machine;
+use crate::stopwatch::{Stopwatch, within};
+use crate::truth::Truth;
+use crate::witness::{Exhibit, Witness};
+
+/// Images are unpacked and pods started by daemons that share two cores.
+const PATIENCE: Duration = Duration::from_mins(3);
+const WRITER: &str = "localhost/nodetap/writer:1";
+/// What `collect` may do beyond its own user, as in linux/capability.h: `DAC_READ_SEARCH`.
+const CAPABILITIES: u64 = 1 << 2;
+/// The lines that the volume's writer writes.
+const VOLUME_LINES: usize = 1000;
+
+/// A node of a cluster on which the manifests are tried.
+struct Cluster {
+    machine: Machine,
+}
+
+#[test]
+fn the_daemon_set_collects_and_loses_nothing_while_its_pod_is_away() {
+    let mut watch = Stopwatch::start("manifests");
+    let cluster = Cluster {
+        machine: Machine::of_cluster(),
+    };
+    watch.did("found or built and started a kubelet and a control plane");
+    cluster.import_image();
+    cluster.accepts_every_manifest();
+    watch.did("imported the image and had every manifest accepted");
+    let witness = Witness::watch(&[cluster.machine.directory("var-log/pods")]);
+    let lines = VOLUME_LINES.to_string();
+    let files = [
+        "-tag=files",
+        "-rate=500",
+        "-lines",
+        &lines,
+        "-file=/logs/app.log",
+    ];
+    cluster.add_pod("files", &files);
+    cluster.add_pod("web", &["-tag=web", "-rate=100"]);
+    cluster.await_collector();
+    watch.did("saw the collector's container become ready");
+    cluster.collector_has_no_other_rights();
+    let nodetap = cluster.nodetap();
+    within(PATIENCE, "what the pods write is found", || {
+        let documents = nodetap.documents(&[]);
+        match (count(&documents, "/web"), count(&documents, "/app.log")) {
+            (100.., VOLUME_LINES) => Ok(()),
+            seen => Err(format!("{seen:?} lines of web and files")),
+        }
+    });
+    watch.did("found what a container wrote, and what another user wrote into a volume");
+    cluster.send_collector_away();
+    witness.wait_for_bytes("_web_", 10_000);
+    cluster.remove_pods(&["files", "web"]);
+    watch.did("had a pod write and be removed, log and all, while the collector was away");
+    cluster.bring_collector_back();
+    let mut exhibits = witness.testify();
+    exhibits.retain(is_of_the_writers);
+    let truth = Truth::of_pods(&exhibits);
+    truth.must_be_whole();
+    let tally = within(PATIENCE, "each line is stored once", || {
+        let mut documents = nodetap.documents(&[]);
+        documents.retain(|stream, _| stream.ends_with("/web") || stream.ends_with("/files"));
+        truth.compare(&documents, |_| false)
+    });
+    watch.did(&format!("found {} lines once each", tally.lines));
+}
+
+fn count(documents: &Documents, end: &str) -> usize {
+    let own = documents.iter().filter(|(stream, _)| stream.ends_with(end));
+    own.map(|(_, lines)| lines.len()).sum()
+}
+
+/// What the runtime and the kubelet mount into every container, and the mounts of other pods: a bind mount that is
+/// read-only leaves the mounts below it as they are.
+fn is_of_others(place: &str) -> bool {
+    let own = ["/dev", "/proc", "/sys", "/etc/hosts"];
+    own.iter().any(|own| place.starts_with(own)) || place.contains("/volumes/kubernetes.io~")
+}
+
+/// What nodetap says of itself is read by nodetap too, and never ends.
+fn is_of_the_writers(exhibit: &Exhibit) -> bool {
+    exhibit.path.to_string_lossy().contains("/default_")
+}
+
+/// The folder of the manifests and the image.
+fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    fn kubectl(&self, arguments: &[&str]) -> String {
+        let command = ["/control-plane/kubectl", "--kubeconfig=/node/admin.conf"];
+        let strict = ["--warnings-as-errors"];
+        self.machine
+            .run(&[&command[..], &strict[..], arguments].concat())
+    }
+
+    fn get(&self, arguments: &[&str]) -> Value {
+        let said = self.kubectl(&[&["get", "-o", "json"], arguments].concat());
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("not JSON: {error}: {said}"))
+    }
+
+    /// Packs the program that is tested, with the libraries that it needs unless it is static.
+    fn import_image(&self) {
+        let program = tests::process::program();
+        let needed = Command::new("ldd").arg(&program).output().expect("run ldd");
+        let libraries = String::from_utf8_lossy(&needed.stdout)
+            .split_whitespace()
+            .filter(|word| word.starts_with('/'))
+            .map(|path| format!("{path}:{path}"))
+            .collect::<Vec<_>>();
+        let packed = Command::new(deploy().join("image/pack.sh"))
+            .arg(self.machine.directory("nodetap-image.tar"))
+            .arg(env!("CARGO_PKG_VERSION"))
+            .arg(program)
+            .args(libraries)
+            .output()
+            .expect("run pack.sh");
+        assert!(
+            packed.status.success(),
+            "pack.sh ended with {}: {}",
+            packed.status,
+            String::from_utf8_lossy(&packed.stderr)
+        );
+        let import = ["ctr", "--namespace", "k8s.io", "images", "import"];
+        let archive = ["--snapshotter", "native", "/node/nodetap-image.tar"];
+        self.machine.run(&[&import[..], &archive[..]].concat());
+    }
+
+    /// Applies the base, and has the server look at all others without keeping them: unknown fields, wrong values and
+    /// warnings are failures.
+    fn accepts_every_manifest(&self) {
+        let copy = self.machine.directory("deploy");
+        let copied = Command::new("cp")
+            .arg("--recursive")
+            .args([deploy().join("kubernetes"), copy.clone()])
+            .status();
+        assert!(
+            copied.is_ok_and(|status| status.success()),
+            "copy manifests"
+        );
+        let all = "resources: [../base]\ncomponents: [../docker]\n";
+        fs::create_dir(copy.join("with-docker")).expect("make a folder");
+        fs::write(copy.join("with-docker/kustomization.yaml"), all).expect("write a kustomization");
+        self.kubectl(&["apply", "--validate=strict", "-k", "/node/deploy/base"]);
+        for variant in ["elasticsearch", "with-docker"] {
+            let folder = format!("/node/deploy/{variant}");
+            let said = self.kubectl(&[
+                "apply",
+                "--validate=strict",
+                "--dry-run=server",
+                "-k",
+                &folder,
+            ]);
+            assert!(
+                said.contains("daemonset.apps/nodetap configured (server dry run)"),
+                "{variant} changes nothing: {said}"
+            );
+        }
+    }
+
+    fn add_pod(&self, name: &str, arguments: &[&str]) {
+        let command: Vec<&str> = ["writer"].iter().chain(arguments).copied().collect();
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
+            "spec": {
+                // No network plugin is there, so the node never becomes ready.
+                "hostNetwork": true, "restartPolicy": "Never", "tolerations": [{"operator": "Exists"}],
+                "terminationGracePeriodSeconds": 1, "securityContext": {"runAsUser": 1000},
+                "volumes": [{"name": "logs", "emptyDir": {}}],
+                "containers": [{
+                    "name": name, "image": WRITER, "imagePullPolicy": "Never", "command": command,
+                    "volumeMounts": [{"name": "logs", "mountPath": "/logs"}],
+                }],
+            },
+        });
+        let file = self.machine.directory(&format!("{name}.json"));
+        fs::write(file, pod.to_string()).expect("write a manifest");
+        within(PATIENCE, "the default account exists", || {
+            let accounts = self.get(&["serviceaccounts", "--namespace=default"]);
+            match accounts["items"].as_array().map_or(0, Vec::len) {
+                0 => Err("not yet".to_owned()),
+                _ => Ok(()),
+            }
+        });
+        self.kubectl(&["create", "-f", &format!("/node/{name}.json")]);
+    }
+
+    /// Waits until the kubelet has removed the pods' logs too, which it does once a minute.
+    fn remove_pods(&self, names: &[&str]) {
+        self.kubectl(&[&["delete", "pod"], names].concat());
+        within(PATIENCE, "the kubelet removes the pods' logs", || {
+            let directories = fs::read_dir(self.machine.directory("var-log/pods"));
+            let mut directories = directories
+                .expect("list the pods")
+                .flatten()
+                .map(|entry| entry.file_name().to_string_lossy().into_owned());
+            directories
+                .find(|name| name.starts_with("default_"))
+                .map_or(Ok(()), Err)
+        });
+    }
+
+    fn pods(&self) -> Vec<Value> {
+        let mut pods = self.get(&["pods", "--namespace=nodetap"]);
+        match pods["items"].take() {
+            Value::Array(pods) => pods,
+            other => panic!("not a list of pods: {other}"),
+        }
+    }
+
+    fn await_collector(&self) {
+        within(PATIENCE, "the container `collect` is ready", || {
+            let pods = self.pods();
+            let containers = pods
+                .iter()
+                .filter_map(|pod| pod["status"]["containerStatuses"].as_array())
+                .flatten();
+            let mut collectors = containers.filter(|container| container["name"] == "collect");
+            match collectors.next() {
+                Some(container) if container["ready"] == true => Ok(()),
+                Some(container) => Err(container.to_string()),
+                None => Err(format!("pods: {pods:?}")),
+            }
+        });
+    }
+
+    /// Looks at the running process, not at what the manifest says of it.
+    fn collector_has_no_other_rights(&self) {
+        let process = self.process("/bin/nodetap\0collect\0");
+        let status = fs::read_to_string(process.join("status")).expect("read a process's status");
+        let value = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {status}"))
+                .trim()
+        };
+        let allowed = format!("{CAPABILITIES:016x}");
+        for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
+            assert_eq!(value(set), allowed, "{set}");
+        }
+        assert_eq!((value("NoNewPrivs:"), value("Seccomp:")), ("1", "2"));
+        let mounts = fs::read_to_string(process.join("mountinfo")).expect("read the mounts");
+        let mut writable: Vec<&str> = mounts
+            .lines()
+            .map(|line| line.split(' ').collect::<Vec<_>>())
+            .filter(|fields| fields[5].split(',').any(|option| option == "rw"))
+            .map(|fields| fields[4])
+            .filter(|place| !is_of_others(place))
+            .collect();
+        writable.sort_unstable();
+        assert_eq!(writable, ["/host/var/log", "/var/lib/nodetap"]);
+        let token = mounts.contains(" /var/run/secrets") || mounts.contains(" /run/secrets");
+        assert!(!token, "the container has API credentials: {mounts}");
+    }
+
+    /// The directory below the node's /proc of the one process whose command line begins so.
+    fn process(&self, command: &str) -> PathBuf {
+        let processes = fs::read_dir(self.machine.root().join("proc")).expect("list processes");
+        let is_it = |process: &PathBuf| {
+            let line = fs::read(process.join("cmdline")).unwrap_or_default();
+            line.starts_with(command.as_bytes())
+        };
+        let mut found = processes.flatten().map(|entry| entry.path()).filter(is_it);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("no process is called {command:?}"))
+    }
+
+    /// The same program outside, on what the one inside stores.
+    fn nodetap(&self) -> Nodetap {
+        let (root, home) = (self.machine.root(), self.machine.directory("nodetap"));
+        fs::create_dir_all(&home).expect("make nodetap's home");
+        Nodetap::at(&root, &home).state(&root.join("var/lib/nodetap"))
+    }
+
+    fn send_collector_away(&self) {
+        self.select_nodes("none");
+        within(PATIENCE, "the collector's pod is gone", || {
+            match self.pods().len() {
+                0 => Ok(()),
+                some => Err(format!("{some} pods")),
+            }
+        });
+    }
+
+    fn bring_collector_back(&self) {
+        self.select_nodes("linux");
+        self.await_collector();
+    }
+
+    fn select_nodes(&self, system: &str) {
+        let selector = json!({"kubernetes.io/os": system});
+        let patch = json!({"spec": {"template": {"spec": {"nodeSelector": selector}}}});
+        self.kubectl(&[
+            "patch",
+            "daemonset",
+            "nodetap",
+            "--namespace=nodetap",
+            "--patch",
+            &patch.to_string(),
+        ]);
+    }
+}
