@@ -1,1 +1,34 @@
-//! The node's plumbing as metrics: probes, scrape, serve.
+//! How is the node's plumbing? Probes read the kernel and the node's files, a scrape collects them, HTTP serves them.
+//!
+//! The modules stand in the order of a sample's way; each uses only what stands above it.
+//! [`place`] is where files are read, [`netlink`] how the kernel is asked, [`pods`] whose a process is, [`labels`],
+//! [`family`] and [`text`] are what a sample becomes, [`probe`] is what a probe must do, [`probes`] the table of all of
+//! them, [`scrape`] runs them, each on its own thread, and [`serve`] answers Prometheus.
+//!
+//! A thing that is not there (a kernel module, a right, a file) is a state with a reason, never an error loop. Bytes
+//! from the kernel are read as if they came from a stranger.
+
+pub mod place;
+
+pub mod netlink;
+
+pub mod pods;
+
+pub mod labels;
+
+pub mod family;
+
+pub mod text;
+
+pub mod probe;
+
+pub mod probes;
+
+pub mod scrape;
+
+pub mod serve;
+
+pub mod manual;
+
+pub use probes::Settings;
+pub use scrape::{Exporter, Scrape, Selection};
