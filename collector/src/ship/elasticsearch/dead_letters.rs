@@ -26,7 +26,7 @@ pub struct DeadLetter {
     pub status: u16,
     /// What the cluster said.
     pub reason: String,
-    /// The document as it was first meant.
+    /// The document as it was sent last: the whole text, without `app` and labels.
     pub document: Box<RawValue>,
 }
 

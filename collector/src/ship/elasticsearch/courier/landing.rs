@@ -89,6 +89,12 @@ impl Courier {
     fn split(&mut self, parcel: Parcel) {
         let count = parcel.body.items.len();
         if count <= 1 {
+            if parcel.on_trial {
+                for index in parcel.indices.clone() {
+                    // It was not the index that refused; whether it takes anything is for the next one to find out.
+                    self.index_takes(index);
+                }
+            }
             let reason = "HTTP 413: the document alone is larger than the cluster takes".to_owned();
             let refused = parcel
                 .body
