@@ -11,6 +11,7 @@
 
 pub mod cluster;
 pub mod docker;
+pub mod elasticsearch;
 pub mod fleet;
 pub mod kubelet;
 pub mod line;
