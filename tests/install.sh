@@ -10,6 +10,9 @@ need iptables iptables
 need unshare util-linux
 need openssl openssl
 need python3 python3
+need curl curl
+need mvn maven
+need javac openjdk-17-jdk-headless
 python3 -c "import ensurepip, venv" 2> /dev/null || missing+=(python3-venv)
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get > /dev/null; then

@@ -15,7 +15,7 @@ use crate::truth::Truth;
 use crate::witness::Witness;
 
 /// Where nobody would look.
-const ROOT_DIRECTORY: &str = "/srv/kubelet";
+pub(crate) const ROOT_DIRECTORY: &str = "/srv/kubelet";
 /// Pods start within seconds; the kubelet collects the logs of removed ones once a minute.
 const PATIENCE: Duration = Duration::from_mins(3);
 const IMAGE: &str = "localhost/nodetap/writer:1";
@@ -206,7 +206,7 @@ fn the_situations_took_place(truth: &Truth) {
     );
 }
 
-fn testimony(witness: Witness) -> Truth {
+pub(crate) fn testimony(witness: Witness) -> Truth {
     let exhibits = witness.testify();
     let files = Truth::of_text(&exhibits, |path| {
         let (_, place) = path.split_once("/kubelet/pods/")?;
@@ -228,7 +228,13 @@ fn container(name: &str, arguments: &str) -> Value {
 }
 
 /// Adds a static pod of containers (name, arguments) with further members of its `spec`.
-fn add(machine: &Machine, namespace: &str, name: &str, containers: &[(&str, &str)], more: &Value) {
+pub(crate) fn add(
+    machine: &Machine,
+    namespace: &str,
+    name: &str,
+    containers: &[(&str, &str)],
+    more: &Value,
+) {
     let containers: Vec<_> = containers
         .iter()
         .map(|(name, arguments)| container(name, arguments))
@@ -243,7 +249,7 @@ fn add(machine: &Machine, namespace: &str, name: &str, containers: &[(&str, &str
     machine.add_pod(name, &pod.to_string());
 }
 
-fn find_pod(machine: &Machine, part: &str) -> Option<String> {
+pub(crate) fn find_pod(machine: &Machine, part: &str) -> Option<String> {
     let pods = machine.directory("var-log/pods");
     let names = fs::read_dir(Path::new(&pods))
         .expect("list the pods")
@@ -254,7 +260,7 @@ fn find_pod(machine: &Machine, part: &str) -> Option<String> {
 }
 
 /// Containerd has closed a container's file before its task is gone.
-fn wait_for_the_end_of_all_containers(machine: &Machine) {
+pub(crate) fn wait_for_the_end_of_all_containers(machine: &Machine) {
     within(PATIENCE, "no container runs", || {
         let left = machine.run(&["ctr", "--namespace", "k8s.io", "tasks", "ls", "--quiet"]);
         if left.is_empty() { Ok(()) } else { Err(left) }

@@ -10,13 +10,20 @@
 )]
 
 mod component;
+mod curl;
+mod likeness;
 mod machine;
+mod server;
+mod shipping;
 mod stopwatch;
 mod truth;
 mod witness;
 
 mod docker;
 mod duckdb;
+mod elasticsearch;
+mod elasticsearch_and_kubelet;
 mod fixtures;
 mod kubelet;
 mod manifests;
+mod opensearch;

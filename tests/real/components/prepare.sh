@@ -1,9 +1,9 @@
 #!/bin/bash
-# Makes a component of the real tests and prints where it is:  prepare.sh [kubelet | control-plane | packages | image | duckdb]
-# Without a name it makes all of them.
+# Makes a component of the real tests and prints where it is:  prepare.sh [COMPONENT]
+# Components: kubelet, control-plane, packages, image, duckdb, elasticsearch, opensearch. Without a name it makes all.
 #
-# Everything comes from public package registries (Go modules, Debian packages, PyPI) and is kept in the user's cache
-# under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
+# Everything comes from public package registries (Go modules, Debian packages, PyPI, Maven) and is kept in the user's
+# cache under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nodetap/real
@@ -101,12 +101,35 @@ make_duckdb() {
     chmod +x "$1/python"
 }
 
+# Both search servers are unpacked by Maven from its ordinary repository; `home` is what they call so.
+unpack_server() {
+    mvn --batch-mode --quiet --file "$here/$1/pom.xml" -Dtarget="$2" generate-resources
+    mv "$2/$1"-* "$2/home"
+    rm -r "$2/markers"
+    chmod +x "$2"/home/bin/*
+}
+
+make_elasticsearch() {
+    local source=$here/elasticsearch/stand-in plugin=$1/home/plugins/stand-in version
+    unpack_server elasticsearch "$1"
+    version=$(sed -n 's#.*<elasticsearch.version>\(.*\)</elasticsearch.version>#\1#p' "$here/elasticsearch/pom.xml")
+    mkdir "$plugin" "$1/classes"
+    javac -proc:none -Xlint:-deprecation -cp "$1/home/lib/*" -d "$1/classes" "$source/StandIn.java"
+    jar --create --file "$plugin/stand-in.jar" -C "$1/classes" .
+    rm -r "$1/classes"
+    sed "s/@VERSION@/$version/" "$source/plugin-descriptor.properties" > "$plugin/plugin-descriptor.properties"
+}
+
+make_opensearch() { unpack_server opensearch "$1"; }
+
 case ${1-} in
     kubelet) cached kubelet "$(cd "$here/kubelet/kubelet" && key go.mod go.sum main.go)" ;;
     control-plane) cached control-plane "$(cd "$here/control-plane" && key go.mod go.sum main.go)" ;;
     packages) cached packages "$(echo "${packages[@]}" | key)-$(. /etc/os-release && echo "$ID$VERSION_ID")" ;;
     image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
+    elasticsearch) cached elasticsearch "$(cd "$here/elasticsearch" && key pom.xml stand-in/*)" ;;
+    opensearch) cached opensearch "$(cd "$here/opensearch" && key pom.xml)" ;;
     duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
-    '') for component in packages image duckdb kubelet control-plane; do "$0" "$component"; done ;;
-    *) echo "usage: prepare.sh [kubelet | control-plane | packages | image | duckdb]" >&2; exit 2 ;;
+    '') for component in packages image duckdb elasticsearch opensearch kubelet control-plane; do "$0" "$component"; done ;;
+    *) echo "usage: prepare.sh [COMPONENT]" >&2; exit 2 ;;
 esac
