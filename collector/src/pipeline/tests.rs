@@ -20,6 +20,8 @@ use crate::config::{Config, ReserveLimits, StartPolicy};
 use crate::ship::{BatchId, Doubt, Receipt, Sink, SinkStatus, Waker};
 use crate::{discover, parse};
 
+mod naming;
+
 /// What the sink keeps over our own deaths.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<Document>>>);
@@ -156,6 +158,10 @@ impl World {
             submitted: Vec::new(),
             holds: Arc::clone(&self.holds),
         };
+        self.start_with(Box::new(sink));
+    }
+
+    fn start_with(&mut self, sink: Box<dyn Sink>) {
         let mut discover = discover::Settings::new(self.root.path());
         discover.host_logs = vec!["/var/log/*.log".to_owned()];
         let config = Config {
@@ -177,7 +183,7 @@ impl World {
         };
         let engine = Engine::new(
             config,
-            Box::new(sink),
+            sink,
             Waker::new().unwrap(),
             Box::new(self.clock.clone()),
         );
