@@ -6,7 +6,7 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 target=x86_64-unknown-linux-gnu
 built=${CARGO_TARGET_DIR:-target}/$target/release/nodetap
 
-# With the C library linked in: the image has none.
+# With the C library linked in (docs/decisions/0008-static-with-glibc.md): the image has none.
 RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked -p cli --target "$target"
 
 # A program that still asks for an interpreter would not start in an image that has none.
