@@ -74,8 +74,12 @@ pub enum Command {
     Logs(Box<Logs>),
     /// One file: its identity, its chain of rotated files, its position, and the exact document of a line
     Explain(Explain),
+    /// What Elasticsearch refused for good: list it, send it again
+    DeadLetters(DeadLetters),
     /// Configuration and environment: what is wrong and how to mend it
     Check(Check),
+    /// The configuration: what is in force, and its schema
+    Config(ConfigArgs),
 }
 
 /// `nodetap up` and `nodetap collect`
@@ -156,6 +160,51 @@ pub struct Explain {
     /// Show the line at or after this offset of its uncompressed text [default: the first line]
     #[arg(long, value_name = "N")]
     pub offset: Option<u64>,
+}
+
+/// `nodetap dead-letters`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DeadLetters {
+    /// What to do [default: list]
+    #[command(subcommand)]
+    pub action: Option<DeadLetterAction>,
+    /// One JSON object for each line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to do with dead letters.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum DeadLetterAction {
+    /// Each refused line: when, why, and its document
+    List(DeadLetterList),
+    /// Send all of them again; those that are refused again stay
+    Replay,
+}
+
+/// `nodetap dead-letters list`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DeadLetterList {
+    /// One JSON object for each line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nodetap config`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ConfigArgs {
+    /// What to print
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What to print of the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Every key with what holds for it, and where that is from
+    Show,
+    /// A JSON Schema of the file (draft 2020-12), for editors and checks
+    Schema,
 }
 
 /// `nodetap check`

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::place::Place;
 
 mod clock;
+mod cluster;
 mod files;
 mod found;
 mod limits;
@@ -52,6 +53,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     }
     findings.extend(state::look(place));
     findings.extend(clock::look(place));
+    findings.extend(cluster::look(place));
     let mut out = io::stdout().lock();
     for finding in &findings {
         writeln!(out, "{finding}")?;

@@ -32,6 +32,8 @@ mod cluster;
 
 pub mod manual;
 
+pub mod schema;
+
 pub use cluster::Cluster;
 pub use problem::{Problem, Problems};
 pub use raw::{Mode, Multiline, RawConfig, Start, Template, Written};

@@ -17,7 +17,7 @@ use page::units::bytes_text;
 use record::origin::Format;
 use record::{Fingerprint, Timestamp};
 
-use self::line::Lookup;
+use self::line::{Lookup, Naming};
 use crate::args;
 use crate::ask;
 use crate::failure::WrongUse;
@@ -87,6 +87,13 @@ pub(crate) fn run(place: &Place, args: &args::Explain) -> anyhow::Result<ExitCod
         file,
         format: found.source.format,
         seen: found.modified,
+        naming: place.elasticsearch().map(|_| Naming {
+            layout: settings::layout(&place.config.elasticsearch),
+            moments: match known {
+                Known::Remembered(state) => state.named,
+                Known::Running(_) | Known::Nobody => Vec::new(),
+            },
+        }),
     };
     writeln!(out)?;
     let shown = lookup.show(

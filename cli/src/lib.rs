@@ -28,7 +28,11 @@ mod logs;
 
 mod explain;
 
+mod dead_letters;
+
 mod check;
+
+mod show;
 
 pub use failure::WrongUse;
 
@@ -40,7 +44,12 @@ pub fn run() -> ExitCode {
     let cli = args::Cli::parse();
     start_log(match &cli.command {
         Command::Up(_) | Command::Collect(_) => "info",
-        Command::Sources(_) | Command::Logs(_) | Command::Explain(_) | Command::Check(_) => "warn",
+        Command::Sources(_)
+        | Command::Logs(_)
+        | Command::Explain(_)
+        | Command::DeadLetters(_)
+        | Command::Check(_)
+        | Command::Config(_) => "warn",
     });
     dispatch(&cli).unwrap_or_else(|error| failure::report(&error))
 }
@@ -52,7 +61,9 @@ fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
         Command::Sources(args) => sources::run(&place, *args),
         Command::Logs(args) => logs::run(&place, args),
         Command::Explain(args) => explain::run(&place, args),
+        Command::DeadLetters(args) => dead_letters::run(&place, args),
         Command::Check(_) => check::run(&place),
+        Command::Config(args) => show::run(&place, *args),
     }
 }
 

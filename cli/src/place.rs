@@ -13,6 +13,8 @@ use crate::failure::WrongUse;
 pub(crate) struct Place {
     /// The configuration, defaults filled in.
     pub config: Config,
+    /// Whether the hosts of the cluster are those of the command line.
+    pub has_urls_of_its_own: bool,
     /// Prefix of every conventional path.
     pub root: PathBuf,
     /// The directory of positions and the store.
@@ -37,6 +39,7 @@ impl Place {
         };
         Ok(Self {
             config,
+            has_urls_of_its_own: !common.elasticsearch.is_empty(),
             root: common.root.clone(),
             state,
         })

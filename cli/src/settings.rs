@@ -17,9 +17,9 @@ const IN_FLIGHT_BYTES_MAX: u64 = 16 << 20;
 /// A line is found within a second of being written, and two syncs a second cost an idle node little.
 const BATCH_DELAY: Duration = Duration::from_millis(500);
 /// How large a request to Elasticsearch is, in bytes before compression: large enough that its cost is that of its lines.
-const REQUEST_BYTES: usize = 2 << 20;
+const REQUEST_BYTES: usize = 4 << 20;
 /// A request has no sync to pay for, so a line need not wait long for company.
-const REQUEST_DELAY: Duration = Duration::from_millis(75);
+const REQUEST_DELAY: Duration = Duration::from_millis(100);
 /// What is read again after a crash, at most; the store knows it already.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
 

@@ -18,6 +18,7 @@ use crate::place::Place;
 use crate::table::{Table, visible};
 
 mod rest;
+mod shipping;
 
 /// What the running process says, or what the state remembers when none runs.
 enum Answer {
@@ -124,6 +125,7 @@ fn text(answer: &Answer, place: &Place, out: &mut impl Write) -> anyhow::Result<
                     writeln!(out, "needs a look: {}\n", visible(&text))?;
                 }
             }
+            shipping::describe(snapshot, out)?;
             found(&snapshot.collector.found, out)?;
         }
         Answer::AtRest(streams) => {

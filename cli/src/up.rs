@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use collector::Outcome;
 use collector::clock::SystemClock;
+use collector::ship::elasticsearch::Remote;
 use collector::ship::{Sink, Waker};
 use collector::{Collector, StartError};
 use page::Source;
@@ -60,10 +61,10 @@ pub(crate) fn run(place: Place, common: &Common, args: &args::Up) -> anyhow::Res
     fs::create_dir_all(&place.state)
         .with_context(|| format!("make state directory {}", place.state.display()))?;
     let _claim = Claim::of(&place.state)?;
-    let ready = prepare(&place, common, args)?;
+    let (ready, remote) = prepare(&place, common, args)?;
     drop(guard);
     let listen_file = place.listen_file();
-    let reloader = Reloader::new(place, common.clone());
+    let reloader = Reloader::new(place, common.clone(), remote);
     let code = runtime.block_on(serve(ready, signals, reloader, args.until_drained));
     drop(fs::remove_file(listen_file));
     code
@@ -80,12 +81,16 @@ struct Ready {
 }
 
 /// Opens the sink, binds the address and says where everything is.
-fn prepare(place: &Place, common: &Common, args: &args::Up) -> anyhow::Result<Ready> {
+fn prepare(
+    place: &Place,
+    common: &Common,
+    args: &args::Up,
+) -> anyhow::Result<(Ready, Option<Remote>)> {
     let clock = SystemClock::new();
     let waker = Waker::new()
         .map_err(io::Error::from)
         .context("make a waker")?;
-    let sink = destination::open(place, waker.clone(), clock)?;
+    let (sink, remote) = destination::open(place, waker.clone(), clock)?;
     let wanted = args.listen.unwrap_or(place.config.listen);
     let listener = TcpListener::bind(wanted).with_context(|| format!("listen on {wanted}"))?;
     listener
@@ -104,14 +109,15 @@ fn prepare(place: &Place, common: &Common, args: &args::Up) -> anyhow::Result<Re
     drop(say(place, common, address, &host));
     let store = place.elasticsearch().is_none().then(|| place.store());
     let watch = Watch::new(host, place.state.display().to_string(), store);
-    Ok(Ready {
+    let ready = Ready {
         watch: Arc::new(watch),
         listener,
         config,
         sink,
         waker,
         clock,
-    })
+    };
+    Ok((ready, remote))
 }
 
 fn say(place: &Place, common: &Common, address: SocketAddr, host: &str) -> io::Result<()> {

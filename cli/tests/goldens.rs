@@ -62,7 +62,16 @@ fn golden_manual_of_the_metrics_is_the_table_of_families() {
 #[test]
 fn golden_help_is_complete_and_names_nothing_that_is_not_built() {
     let mut text = transcript(&["--help"], &[]);
-    for command in ["up", "collect", "sources", "logs", "explain", "check"] {
+    for command in [
+        "up",
+        "collect",
+        "sources",
+        "logs",
+        "explain",
+        "dead-letters",
+        "check",
+        "config",
+    ] {
         text.push('\n');
         text.push_str(&transcript(&[command, "--help"], &[]));
     }
@@ -83,11 +92,14 @@ fn golden_wrong_use_exits_with_2_and_says_what_is_right() {
     let config = config.to_str().unwrap().to_owned();
     let state_text = state.to_str().unwrap().to_owned();
     let hide: [(&Path, &str); 1] = [(directory.path(), "<dir>")];
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 11] = [
         &[],
         &["upp"],
         &["up", "--lisen", "x"],
         &["up", "--listen", "localhost"],
+        &["collect", "--elasticsearch", "es:9200"],
+        &["collect", "--elasticsearch", "https://me:secret@es"],
+        &["dead-letters", "--state", &state_text, "replay"],
         &["check", "--config", &config],
         &["check", "--config", none.to_str().unwrap()],
         &["logs", "--state", &state_text, "level:error AND (timeout"],

@@ -48,8 +48,16 @@ fn write_page(out: &mut String, snapshot: &Snapshot) -> fmt::Result {
     )?;
     verdict(out, snapshot)?;
     numbers(out, snapshot)?;
+    cluster(out, snapshot)?;
     losses(out, snapshot)?;
     streams(out, &snapshot.collector.streams)?;
+    if !snapshot.reload.needs_restart.is_empty() {
+        writeln!(
+            out,
+            "<p>Changed, and in force after a restart: {}.",
+            Escaped(&snapshot.reload.needs_restart.join(", "))
+        )?;
+    }
     write!(
         out,
         "<p class=quiet>nodetap {} · state in <code>{}</code> · <a href=/metrics>metrics</a> · <a href=/api/sources>sources</a> · \
@@ -105,6 +113,29 @@ fn numbers(out: &mut String, snapshot: &Snapshot) -> fmt::Result {
             "store",
             &format!("{} in {} lines", bytes_text(store.bytes), store.rows),
         )?;
+    }
+    writeln!(out, "</table></div>")
+}
+
+/// What becomes of the lines that are shipped.
+fn cluster(out: &mut String, snapshot: &Snapshot) -> fmt::Result {
+    let sink = &snapshot.collector.sink;
+    if sink.name != "elasticsearch" {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<h2>Elasticsearch</h2>\n<div class=wide><table><tr><th>bytes on their way<td>{}",
+        bytes_text(sink.in_flight_bytes)
+    )?;
+    for (result, count) in &sink.items {
+        writeln!(out, "<tr><th>lines {}<td>{count}", Escaped(&result.replace('_', " ")))?;
+    }
+    for (code, count) in &sink.requests {
+        writeln!(out, "<tr><th>answers {}<td>{count}", Escaped(code))?;
+    }
+    for waiting in &sink.waiting {
+        writeln!(out, "<tr><th>waits<td>{}", Escaped(waiting))?;
     }
     writeln!(out, "</table></div>")
 }

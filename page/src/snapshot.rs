@@ -53,6 +53,8 @@ pub struct Reload {
     pub success_seconds: f64,
     /// Why the one that is written now is not in force; the one before is.
     pub trouble: Option<String>,
+    /// Keys that are in force only after a restart, because they were changed since the start.
+    pub needs_restart: Vec<String>,
 }
 
 /// How the process is, in the order of gravity.
@@ -74,6 +76,7 @@ impl Reload {
         Self {
             success_seconds: at_seconds,
             trouble: None,
+            needs_restart: Vec::new(),
         }
     }
 }
@@ -93,7 +96,10 @@ impl Snapshot {
         }
         let mut troubles = Vec::new();
         if let Some(trouble) = &status.sink_trouble {
-            troubles.push(format!("lines can't be kept: {trouble}"));
+            troubles.push(match status.sink.name.as_str() {
+                "elasticsearch" => format!("lines wait for Elasticsearch: {trouble}"),
+                _ => format!("lines can't be kept: {trouble}"),
+            });
         }
         if let Some(trouble) = &status.checkpoint_trouble {
             troubles.push(format!("positions can't be written: {trouble}"));
@@ -107,6 +113,12 @@ impl Snapshot {
             troubles.push(format!(
                 "the ledger is off by {} bytes, which is a defect",
                 status.imbalance_bytes
+            ));
+        }
+        if status.total.dead_lettered > 0 {
+            troubles.push(format!(
+                "{} were refused for good since the start (`nodetap dead-letters`)",
+                crate::units::bytes_text(status.total.dead_lettered)
             ));
         }
         if status.total.abandoned > 0 {

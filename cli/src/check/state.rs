@@ -19,7 +19,9 @@ const TMPFS_MAGIC: u64 = 0x0102_1994;
 pub(super) fn look(place: &Place) -> Vec<Finding> {
     let mut findings = vec![writable(&place.state)];
     findings.extend(space(place));
-    findings.push(store(&place.store()));
+    if place.elasticsearch().is_none() {
+        findings.push(store(&place.store()));
+    }
     findings.extend(running(place));
     findings
 }
@@ -65,11 +67,15 @@ fn space(place: &Place) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     let free = space.f_bavail.saturating_mul(space.f_frsize);
-    findings.push(free_space(
-        free,
-        stored_bytes(&place.store()),
-        place.config.retention_bytes,
-    ));
+    findings.push(match place.elasticsearch() {
+        None => free_space(
+            free,
+            stored_bytes(&place.store()),
+            place.config.retention_bytes,
+        ),
+        // Positions are small; what may grow is what the cluster refuses.
+        Some(_) => free_space(free, 0, Some(place.config.dead_letters_bytes)),
+    });
     if kind.f_type as u64 == TMPFS_MAGIC {
         findings.push(Finding::warn(
             format!(
@@ -94,10 +100,10 @@ fn free_space(free: u64, stored: u64, retention: Option<u64>) -> Finding {
     match retention.map(|retention| retention.saturating_sub(stored)) {
         Some(wanted) if wanted > free => Finding::warn(
             format!(
-                "{shown} free for state and store, which may grow by {}",
+                "{shown} free for state and what is kept there, which may grow by {}",
                 bytes_text(wanted)
             ),
-            "lower store.retention_bytes, or make space: with a full disk reading stops until there is some",
+            "make space, or lower store.retention_bytes or dead_letters.bytes: with a full disk reading stops until there is some",
         ),
         Some(_) => Finding::ok(format!("{shown} free for state and store")),
         None => Finding::warn(

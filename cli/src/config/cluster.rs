@@ -57,7 +57,7 @@ impl From<RawElasticsearch> for Cluster {
             mode: mode.unwrap_or(Mode::Index),
             index_prefix: index_prefix.unwrap_or_else(|| "nodetap".to_owned()),
             template: template.unwrap_or(Template::Install),
-            requests_max: requests_max.unwrap_or(4) as usize,
+            requests_max: requests_max.unwrap_or(8) as usize,
         }
     }
 }

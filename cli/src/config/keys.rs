@@ -149,4 +149,9 @@ impl Key {
     pub fn section(&self) -> &'static str {
         self.path.split_once('.').map_or("", |(section, _)| section)
     }
+
+    /// Whether the default can be written into a file as it stands; some depend on the machine.
+    pub fn default_is_written(&self) -> bool {
+        !self.default.contains("the ") && self.default != "nothing"
+    }
 }

@@ -9,7 +9,12 @@ const HEAD: &str = "\
 
 One YAML file, given with `--config FILE`. Every key is optional, and an empty file is a right one.
 Unknown keys are refused; all mistakes are reported at once, each with its line.
-`nodetap check --config FILE` reads the file and says what is wrong with it and with the machine.
+`nodetap check --config FILE` reads the file and says what is wrong with it and with the machine; `nodetap config show` prints
+what holds for each key and where that is from; `nodetap config schema` prints a JSON Schema for editors.
+
+SIGHUP has a running nodetap read the file again. Positions and lines that wait for their end stay, and secrets in files are read
+anew. A file that is wrong changes nothing: the log says what and where, and `nodetap_config_last_reload_successful` is 0.
+Keys that take effect with the next start only are named in the log, on the page and by `nodetap sources`.
 
 Sizes are written with a unit (`64 KiB`, `1 GB`; KiB is 1024 bytes, KB is 1000), durations too (`5s`, `1h 30m`, `7 days`).
 Paths and globs are read below `--root`. In a path `*` stays within one directory; `**` crosses directories.
@@ -37,32 +42,25 @@ pub fn markdown() -> String {
 /// A configuration that sets every key to its default; keys whose default depends on the machine are comments.
 pub fn example() -> String {
     let mut out = String::new();
-    let mut line = |indent: &str, name: &str, default: &str| {
-        let value = match default {
-            machine if machine.contains("the ") || machine == "nothing" => {
-                format!("# {name}: …  ({machine})")
-            }
-            value => format!("{name}: {value}"),
-        };
-        writeln!(out, "{indent}{value}").unwrap_or_default();
-    };
     for section in SECTIONS {
         let indent = match section.name {
             "" => "",
             name => {
-                line("", name, "");
+                writeln!(out, "{name}:").unwrap_or_default();
                 "  "
             }
         };
         for key in section.keys {
-            line(indent, key.leaf(), key.default);
+            let (leaf, default) = (key.leaf(), key.default);
+            let line = if key.default_is_written() {
+                format!("{leaf}: {default}")
+            } else {
+                format!("# {leaf}: …  ({default})")
+            };
+            writeln!(out, "{indent}{line}").unwrap_or_default();
         }
     }
-    out.replace(
-        ": 
-", ":
-",
-    )
+    out
 }
 
 fn group(out: &mut String, section: &Section) {

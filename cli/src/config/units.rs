@@ -33,6 +33,16 @@ const NANOS: [(&str, u64); 16] = [
     ("w", 604_800_000_000_000),
 ];
 
+/// The units of sizes, in lower case.
+pub(super) fn sizes() -> impl Iterator<Item = &'static str> {
+    BYTES.into_iter().map(|(name, _)| name)
+}
+
+/// The units of durations.
+pub(super) fn durations() -> impl Iterator<Item = &'static str> {
+    NANOS.into_iter().map(|(name, _)| name)
+}
+
 /// Reads `64 KiB`, `1.5GB` or `0`; upper and lower case are the same, a unit is required.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size; write a number and a unit, as in `64 KiB`");

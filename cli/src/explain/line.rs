@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use collector::parse::{Assembler, Emitted, Flush, RawLine, Scratch, Settings, Span};
+use collector::ship::elasticsearch::Layout;
 use collector::tail::{Carrier, Limits, Part, Progress, Tail};
 use record::document::Rendered;
+use record::id::IdKey;
 use record::origin::Format;
-use record::{Entry, File, FileKey, Timestamp};
+use record::{Entry, File, FileKey, Tags, Timestamp};
 
 /// How much is read at once, in bytes.
 const QUANTUM_BYTES: usize = 256 << 10;
@@ -19,13 +21,40 @@ pub(super) struct Lookup {
     pub(super) format: Format,
     /// The time of untimed text.
     pub(super) seen: Timestamp,
+    /// How it is named in a cluster, if lines are shipped to one.
+    pub(super) naming: Option<Naming>,
+}
+
+/// What names a line in a cluster.
+pub(super) struct Naming {
+    /// Into which indices lines go.
+    pub(super) layout: Layout,
+    /// Of untimed text: the moments that its lines are named by, each from an offset on.
+    pub(super) moments: Vec<(u64, Timestamp)>,
 }
 
 /// The first document at or after an offset, as text.
-struct Hit {
+struct Hit<'a> {
     wanted: u64,
     rendered: Rendered,
-    json: Option<(u64, u64, Vec<u8>)>,
+    names: Option<Names<'a>>,
+    found: Option<Found>,
+}
+
+/// What makes names for the lines of a file.
+struct Names<'a> {
+    file: &'a File,
+    ids: IdKey,
+    is_timed: bool,
+    naming: &'a Naming,
+}
+
+/// A document with where it is, from and to, and its name.
+struct Found {
+    offset: u64,
+    end: u64,
+    json: Vec<u8>,
+    name: Option<String>,
 }
 
 // === impl Lookup ===
@@ -44,7 +73,13 @@ impl Lookup {
         let mut hit = Hit {
             wanted,
             rendered: Rendered::new(&self.file),
-            json: None,
+            names: self.naming.as_ref().map(|naming| Names {
+                file: &self.file,
+                ids: IdKey::new(&self.file),
+                is_timed: self.format != Format::Text,
+                naming,
+            }),
+            found: None,
         };
         let mut assembler = Assembler::new();
         let mut scratch = Scratch::new();
@@ -54,7 +89,7 @@ impl Lookup {
             line_bytes_max: settings.frame_bytes_max(),
             ended: true,
         };
-        while hit.json.is_none() {
+        while hit.found.is_none() {
             let progress = tail
                 .advance(&mut buffer, &limits, |extent, part| {
                     let at = Span {
@@ -92,11 +127,15 @@ impl Lookup {
                 break;
             }
         }
-        let Some((offset, end, json)) = hit.json else {
+        let Some(found) = hit.found else {
             return Ok(false);
         };
+        let Found { offset, end, .. } = found;
         writeln!(out, "document of the line at offset {offset} to {end}:")?;
-        out.write_all(&json)?;
+        if let Some(name) = found.name {
+            writeln!(out, "{name}")?;
+        }
+        out.write_all(&found.json)?;
         writeln!(out)?;
         Ok(true)
     }
@@ -104,13 +143,46 @@ impl Lookup {
 
 // === impl Hit ===
 
-impl Hit {
+impl Hit<'_> {
     fn take(&mut self, entry: &Entry<'_>) {
-        if self.json.is_none() && entry.end > self.wanted {
+        if self.found.is_none() && entry.end > self.wanted {
             let mut json = Vec::new();
             self.rendered.write_json(entry, &mut json);
-            self.json = Some((entry.offset, entry.end, json));
+            self.found = Some(Found {
+                offset: entry.offset,
+                end: entry.end,
+                json,
+                name: self.names.as_ref().map(|names| names.of(entry)),
+            });
         }
+    }
+}
+
+// === impl Names ===
+
+impl Names<'_> {
+    /// Where a line is in the cluster, for people.
+    fn of(&self, entry: &Entry<'_>) -> String {
+        let moments = self.naming.moments.iter().rev();
+        let moment = moments
+            .filter(|(from, _)| *from <= entry.offset)
+            .map(|(_, moment)| *moment)
+            .next();
+        let is_timeless = entry.tags.contains(Tags::UNPARSED) || entry.tags.contains(Tags::GAP);
+        let named = if self.is_timed && is_timeless {
+            Timestamp(self.file.started)
+        } else if self.is_timed {
+            entry.time
+        } else if let Some(moment) = moment {
+            moment
+        } else {
+            return "_index and _id are not told: it has no time of its own, and the moment that names it is known to the \
+                    process that read it"
+                .to_owned();
+        };
+        let index = self.naming.layout.index(self.file, named);
+        let id = self.ids.id_named(named, entry);
+        format!("_index {index}\n_id    {}", id.as_str())
     }
 }
 

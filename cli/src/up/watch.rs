@@ -71,10 +71,13 @@ impl Watch {
     }
 
     /// Remembers what became of the configuration.
-    pub(super) fn reloaded(&self, reload: Result<(), String>) {
+    pub(super) fn reloaded(&self, reload: Result<Vec<&'static str>, String>) {
         let mut last = lock(&self.reload);
         *last = match reload {
-            Ok(()) => Reload::successful(seconds_now()),
+            Ok(waiting) => Reload {
+                needs_restart: waiting.into_iter().map(str::to_owned).collect(),
+                ..Reload::successful(seconds_now())
+            },
             Err(trouble) => Reload {
                 trouble: Some(trouble),
                 ..last.clone()

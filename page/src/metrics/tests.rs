@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use collector::ship::{Histogram, SinkStatus};
 use proptest::prelude::*;
 
 use super::*;
@@ -71,9 +72,11 @@ fn rendered(names: &[(&str, &str, &str)]) -> String {
 fn every_family_is_there_from_the_first_scrape() {
     let text = rendered(&[("shop", "order-1", "app")]);
     let names: BTreeSet<String> = parse(&text).into_iter().map(|(name, ..)| name).collect();
+    // The store has no requests.
     let expect: BTreeSet<String> = FAMILIES
         .iter()
         .map(|family| family.name.to_owned())
+        .filter(|name| !name.starts_with("nodetap_sink_request"))
         .collect();
     assert_eq!(names, expect);
     for reason in AbandonReason::ALL {
@@ -108,10 +111,57 @@ fn every_family_is_there_from_the_first_scrape() {
 }
 
 #[test]
+fn a_cluster_is_shown_under_its_name() {
+    let node = testing::snapshot(&[]);
+    let shipping = testing::changed(&node, |status| {
+        let mut duration = Histogram::new(&[0.1, 1.0]);
+        duration.observe(0.05);
+        duration.observe(3.0);
+        status.sink = SinkStatus {
+            name: "elasticsearch".to_owned(),
+            requests: [("200".to_owned(), 7), ("error".to_owned(), 1)].into(),
+            items: [("created".to_owned(), 90), ("known".to_owned(), 10)].into(),
+            duration,
+            breaker_open: true,
+            ..SinkStatus::default()
+        };
+    });
+    let text = render(&shipping, &Process::read()).unwrap();
+    for expect in [
+        "nodetap_sink_breaker_open{sink=\"elasticsearch\"} 1\n",
+        "nodetap_sink_items_total{result=\"created\",sink=\"elasticsearch\"} 90\n",
+        "nodetap_sink_requests_total{code=\"error\",sink=\"elasticsearch\"} 1\n",
+        "# TYPE nodetap_sink_request_duration_seconds histogram\n",
+        "nodetap_sink_request_duration_seconds_bucket{sink=\"elasticsearch\",le=\"0.1\"} 1\n",
+        "nodetap_sink_request_duration_seconds_bucket{sink=\"elasticsearch\",le=\"1\"} 1\n",
+        "nodetap_sink_request_duration_seconds_bucket{sink=\"elasticsearch\",le=\"+Inf\"} 2\n",
+        "nodetap_sink_request_duration_seconds_count{sink=\"elasticsearch\"} 2\n",
+        "nodetap_config_last_reload_successful 1\n",
+    ] {
+        assert!(text.contains(expect), "{expect}\n{text}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_shows() {
+    let mut snapshot = testing::snapshot(&[]);
+    snapshot.reload.trouble = Some("line 3: no".to_owned());
+    let text = render(&snapshot, &Process::read()).unwrap();
+    assert!(
+        text.contains("nodetap_config_last_reload_successful 0\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("nodetap_config_last_reload_success_timestamp_seconds 1\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn counters_end_in_total_and_help_is_a_sentence() {
     for family in FAMILIES {
         assert_eq!(
-            family.counts,
+            family.kind == Kind::Counter,
             family.name.ends_with("_total"),
             "{}",
             family.name

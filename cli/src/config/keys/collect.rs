@@ -12,7 +12,7 @@ pub(super) const KEYS: &[Key] = &[
                 skipped is counted as filtered. Files that appear later are always read from their first byte.",
         who: "Who installs nodetap on a node with old logs and does not want them.",
         kind: Kind::Start,
-        live: false,
+        live: true,
         set: |raw, node| values::start(node).map(|value| raw.collect.start = Some(value)),
     },
     Key {
@@ -23,7 +23,7 @@ pub(super) const KEYS: &[Key] = &[
                 of its outputs.",
         who: "Who prints larger JSON documents in one line.",
         kind: Kind::Bytes,
-        live: false,
+        live: true,
         set: |raw, node| {
             values::bytes(node, KIB..=16 * MIB)
                 .map(|value| raw.collect.line_bytes_max = Some(value))
@@ -38,7 +38,7 @@ pub(super) const KEYS: &[Key] = &[
                 last line is seen about a second later.",
         who: "Who searches for what stands inside of stack traces.",
         kind: Kind::Choice(values::MULTILINE),
-        live: false,
+        live: true,
         set: |raw, node| values::multiline(node).map(|value| raw.collect.multiline = Some(value)),
     },
     Key {
@@ -49,7 +49,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Costs about as much again in space for such lines.",
         who: "Whose applications log JSON.",
         kind: Kind::Flag,
-        live: false,
+        live: true,
         set: |raw, node| values::flag(node).map(|value| raw.collect.app = Some(value)),
     },
     Key {
@@ -60,7 +60,7 @@ pub(super) const KEYS: &[Key] = &[
                 until its files are rotated away, which `log_time_to_loss_seconds` tells in advance.",
         who: "Whose node has one very loud container and little CPU.",
         kind: Kind::RateOrNone,
-        live: false,
+        live: true,
         set: |raw, node| {
             values::rate_or_none(node, KIB..=TIB).map(|value| raw.collect.rate_limit = Some(value))
         },
@@ -74,7 +74,7 @@ pub(super) const KEYS: &[Key] = &[
                 not known when its file appears, so a rule with `label` never matches one.",
         who: "Who wants the logs of a few namespaces only.",
         kind: Kind::Rules,
-        live: false,
+        live: true,
         set: |raw, node| values::rules(node).map(|value| raw.collect.include = Some(value)),
     },
     Key {
@@ -84,7 +84,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Empty excludes nothing. What is excluded is shown by `nodetap sources`.",
         who: "Who has containers whose logs nobody reads.",
         kind: Kind::Rules,
-        live: false,
+        live: true,
         set: |raw, node| values::rules(node).map(|value| raw.collect.exclude = Some(value)),
     },
 ];

@@ -11,11 +11,11 @@ pub(super) const KEYS: &[Key] = &[
         default: "[]",
         effect: "The hosts of an Elasticsearch or OpenSearch cluster. Lines are shipped there instead of into the embedded \
                  store, and `nodetap logs` reads from there. `--elasticsearch` goes before it.",
-        edges: "`[]` keeps lines in the embedded store. `http://` or `https://`; without a port 9200 is meant. Several hosts \
+        edges: "`[]` keeps lines in the embedded store; to change between the two needs a restart. `http://` or `https://`; without a port 9200 is meant. Several hosts \
                 are used in turn, and one that does not answer is left alone for a while. At most 64.",
         who: "Everyone who wants the logs of many nodes in one place.",
         kind: Kind::Urls,
-        live: false,
+        live: true,
         set: |raw, node| values::urls(node).map(|value| raw.elasticsearch.urls = Some(value)),
     },
     Key {
@@ -25,7 +25,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Needs `password` or `password_file`.",
         who: "Whose cluster asks for a name and a password.",
         kind: Kind::Name,
-        live: false,
+        live: true,
         set: |raw, node| values::user(node).map(|value| raw.elasticsearch.user = Some(value)),
     },
     Key {
@@ -35,7 +35,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Best taken from the environment: `${ES_PASSWORD}`. Not together with `password_file`.",
         who: "Who has no file for it.",
         kind: Kind::Secret,
-        live: false,
+        live: true,
         set: |raw, node| {
             values::secret(node).map(|value| raw.elasticsearch.password = Some(Secret::Text(value)))
         },
@@ -48,7 +48,7 @@ pub(super) const KEYS: &[Key] = &[
                 no restart.",
         who: "Who mounts the password as a Kubernetes Secret.",
         kind: Kind::Path,
-        live: false,
+        live: true,
         set: |raw, node| {
             values::path(node)
                 .map(|value| raw.elasticsearch.password_file = Some(Secret::File(value)))
@@ -61,7 +61,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Best taken from the environment: `${ES_API_KEY}`. Not together with `api_key_file` or `user`.",
         who: "Who has no file for it.",
         kind: Kind::Secret,
-        live: false,
+        live: true,
         set: |raw, node| {
             values::secret(node).map(|value| raw.elasticsearch.api_key = Some(Secret::Text(value)))
         },
@@ -73,7 +73,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "An absolute path, not below `--root`. Read again whenever the cluster refuses us.",
         who: "Who mounts the key as a Kubernetes Secret.",
         kind: Kind::Path,
-        live: false,
+        live: true,
         set: |raw, node| {
             values::path(node)
                 .map(|value| raw.elasticsearch.api_key_file = Some(Secret::File(value)))
@@ -86,7 +86,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "An absolute path, not below `--root`. Certificates are always checked; there is no switch to believe any.",
         who: "Whose cluster has certificates of its own authority.",
         kind: Kind::Path,
-        live: false,
+        live: true,
         set: |raw, node| values::path(node).map(|value| raw.elasticsearch.ca_file = Some(value)),
     },
     Key {
@@ -121,7 +121,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "0 needs the least CPU and about ten times the network; above 1 little is gained.",
         who: "Whose cluster is on the same machine or on a slow line.",
         kind: Kind::Count(0, 9),
-        live: false,
+        live: true,
         set: |raw, node| {
             values::count(node, 0..=9).map(|value| raw.elasticsearch.gzip = Some(value))
         },
@@ -133,7 +133,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "Between 1s and 10m. What was not answered in time is sent again; its lines are not doubled.",
         who: "Whose cluster is far away or often overloaded.",
         kind: Kind::Duration,
-        live: false,
+        live: true,
         set: |raw, node| {
             values::duration(node, SECOND..=10 * MINUTE)
                 .map(|value| raw.elasticsearch.timeout = Some(value))
@@ -141,7 +141,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "elasticsearch.requests_max",
-        default: "4",
+        default: "8",
         effect: "How many requests are on their way at once, at most; fewer while the cluster is slow or says that it has too \
                  many.",
         edges: "Between 1 and 64. Each holds one batch in memory.",

@@ -13,7 +13,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "At most 253 bytes. Without it the field is left out.",
         who: "Who runs a Kubernetes node outside of a pod. In a pod, NODE_NAME comes from the downward API.",
         kind: Kind::Name,
-        live: false,
+        live: true,
         set: |raw, node| values::name(node).map(|value| raw.node = Some(value)),
     },
     Key {
@@ -23,7 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "At most 253 bytes.",
         who: "Who runs nodetap in a container whose host name is not the node's.",
         kind: Kind::Name,
-        live: false,
+        live: true,
         set: |raw, node| values::name(node).map(|value| raw.host = Some(value)),
     },
     Key {
@@ -33,7 +33,7 @@ pub(super) const KEYS: &[Key] = &[
         edges: "At most 253 bytes. Without it the field is left out.",
         who: "Everyone who has more than one cluster.",
         kind: Kind::Name,
-        live: false,
+        live: true,
         set: |raw, node| values::name(node).map(|value| raw.cluster = Some(value)),
     },
     Key {
