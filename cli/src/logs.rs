@@ -1,4 +1,4 @@
-//! `nodetap logs`: searches the store, whether nodetap runs or not, and follows it.
+//! `nodetap logs`: searches the store, whether nodetap runs or not, or the cluster that nodetap ships to, and follows it.
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use collector::clock::{Clock, SystemClock};
 use jiff::tz::TimeZone;
 use query::render::{Format, Options, Renderer};
-use query::{Backend, BackendError, Item, Query, StoreBackend, Summary};
+use query::{Backend, BackendError, ElasticsearchBackend, Item, Query, StoreBackend, Summary};
 use record::{Level, Timestamp};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -31,16 +31,7 @@ pub(crate) fn run(place: &Place, args: &Logs) -> anyhow::Result<ExitCode> {
     let terminal = io::stdout().is_terminal();
     let zone = TimeZone::system();
     let query = query(args, terminal, SystemClock::new().wall(), &zone)?;
-    let store = place.store();
-    if !store
-        .try_exists()
-        .with_context(|| format!("look for the store {}", store.display()))?
-    {
-        return Err(anyhow!(
-            "no store in {}: `nodetap up` makes it; --state names another directory",
-            place.state.display()
-        ));
-    }
+    let mut backend = backend(place)?;
     let options = Options {
         format: match args.output {
             Output::Text => Format::Text,
@@ -52,10 +43,9 @@ pub(crate) fn run(place: &Place, args: &Logs) -> anyhow::Result<ExitCode> {
         context: query.context > 0,
         zone,
     };
-    let mut backend = StoreBackend::open(&store)?;
     let mut sink = Sink::new(Renderer::new(options, &query.predicate));
     let summary = if args.follow {
-        follow(&mut backend, &query, &mut sink)?
+        follow(backend.as_mut(), &query, &mut sink)?
     } else {
         let summary = backend.search(&query, &mut |item| sink.take(&item));
         sink.done(summary)?
@@ -67,8 +57,27 @@ pub(crate) fn run(place: &Place, args: &Logs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the lines are: in the cluster that was named, else in the store.
+fn backend(place: &Place) -> anyhow::Result<Box<dyn Backend>> {
+    if let Some(cluster) = place.elasticsearch() {
+        let prefix = &place.config.elasticsearch.index_prefix;
+        return Ok(Box::new(ElasticsearchBackend::open(&cluster, prefix)?));
+    }
+    let store = place.store();
+    if !store
+        .try_exists()
+        .with_context(|| format!("look for the store {}", store.display()))?
+    {
+        return Err(anyhow!(
+            "no store in {}: `nodetap up` makes it; --state names another directory",
+            place.state.display()
+        ));
+    }
+    Ok(Box::new(StoreBackend::open(&store)?))
+}
+
 /// Gives what is there, then what comes, until the reader goes away.
-fn follow(backend: &mut StoreBackend, query: &Query, sink: &mut Sink) -> anyhow::Result<Summary> {
+fn follow(backend: &mut dyn Backend, query: &Query, sink: &mut Sink) -> anyhow::Result<Summary> {
     let mut bookmark = backend.tail(query, &mut |item| sink.take(&item))?;
     sink.flush()?;
     while !reader_has_gone(FOLLOW_INTERVAL)? {
@@ -149,6 +158,13 @@ fn notes(summary: &Summary, is_default_limit: bool) {
             stderr,
             "nodetap: the newest {} are shown; --limit or --since shows more",
             summary.hits
+        ));
+    }
+    if summary.shards_failed > 0 {
+        drop(writeln!(
+            stderr,
+            "nodetap: {} shards of the cluster did not answer: lines may be missing",
+            summary.shards_failed
         ));
     }
     if summary.files_damaged > 0 {

@@ -1,7 +1,7 @@
 //! Who answers? The seam between a query and where the lines are kept.
 //!
-//! The embedded store answers in [`store`]; Elasticsearch will in a file beside it. Calls block: a server runs them
-//! on threads of their own.
+//! The embedded store answers in [`store`], Elasticsearch and OpenSearch in [`elasticsearch`]. Calls block: a server
+//! runs them on threads of their own.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,8 +12,13 @@ use crate::Query;
 
 mod context;
 
+mod passes;
+
 pub mod store;
 
+pub mod elasticsearch;
+
+pub use elasticsearch::ElasticsearchBackend;
 pub use store::StoreBackend;
 
 /// What a search gives, in reading order.
@@ -38,6 +43,8 @@ pub struct Summary {
     pub rows_scanned: u64,
     /// Damaged files that had to be left out: the answer may lack their lines.
     pub files_damaged: u64,
+    /// Parts of the cluster's indices that could not be asked: likewise.
+    pub shards_failed: u64,
 }
 
 /// Counts per time and level; see [`::store::Histogram`].
@@ -48,6 +55,8 @@ pub type Histogram = ::store::Histogram;
 pub enum Bookmark {
     /// In the embedded store.
     Store(::store::Cursor),
+    /// In a cluster.
+    Elasticsearch(Box<elasticsearch::Followed>),
 }
 
 /// Why there is no answer.
@@ -56,6 +65,12 @@ pub enum BackendError {
     /// The embedded store can't be read.
     #[error(transparent)]
     Store(#[from] ::store::ReadError),
+    /// The cluster can't be asked.
+    #[error(transparent)]
+    Elasticsearch(#[from] elasticsearch::ElasticsearchError),
+    /// The bookmark was made where other lines are kept.
+    #[error("follow from a bookmark of another backend")]
+    Bookmark,
     /// The hits with context don't fit in memory.
     #[error(
         "keep the hits for their context: they take more than {bytes_max} bytes; set a limit or leave the context out"

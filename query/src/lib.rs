@@ -15,7 +15,9 @@ pub mod backend;
 
 pub mod render;
 
-pub use backend::{Backend, BackendError, Bookmark, Histogram, Item, StoreBackend, Summary};
+pub use backend::{
+    Backend, BackendError, Bookmark, ElasticsearchBackend, Histogram, Item, StoreBackend, Summary,
+};
 pub use language::{QueryError, parse};
 pub use question::Query;
 pub use times::parse_moment;

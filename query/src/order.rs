@@ -10,7 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use record::{Document, Timestamp};
+use record::{Document, Position, Timestamp};
 
 pub(crate) mod late;
 
@@ -37,6 +37,14 @@ impl Place {
             offset: document.offset,
             part: document.part,
             end: document.end,
+        }
+    }
+
+    /// The position alone.
+    pub fn position(&self) -> Position {
+        Position {
+            started: self.started,
+            offset: self.offset,
         }
     }
 }

@@ -14,7 +14,10 @@ use crate::text::{fold, glob_matches};
 
 mod bound;
 
+mod matcher;
+
 pub(crate) use bound::Bound;
+pub use matcher::Matcher;
 
 /// A predicate that is ready to run.
 #[derive(Debug)]

@@ -40,6 +40,7 @@ pub mod reader;
 pub mod writer;
 
 pub use batch::Batch;
+pub use evaluate::Matcher;
 pub use frame::{Whole, recover_fresh};
 pub use predicate::{Comparison, Field, Predicate, Test, Value};
 pub use reader::{Cursor, Extent, Histogram, ReadError, Reader, Scan, Stats};

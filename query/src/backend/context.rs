@@ -27,6 +27,33 @@ pub(crate) trait Neighbours {
         position: Position,
         rows: usize,
     ) -> Result<Vec<Document>, BackendError>;
+
+    /// How many hits it is worth to [announce](Self::announce) at once, when `lines` are shown on each side.
+    fn ahead(&self, _lines: usize) -> usize {
+        0
+    }
+
+    /// Says which hits come next, so that the lines around them may be read together.
+    fn announce(&self, _hits: &[(&str, Position)], _lines: usize) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+/// Gives hits in reading order, with so many lines before and after each.
+pub(crate) fn in_order(
+    hits: Vec<Document>,
+    lines: usize,
+    neighbours: &dyn Neighbours,
+    each: Each<'_>,
+) -> Result<(), BackendError> {
+    let _flow = if 0 < lines {
+        groups(hits, lines, neighbours, each)?
+    } else {
+        order::merged(hits, |hit| hit)
+            .into_iter()
+            .try_for_each(|document| each(Item::Hit(document)))
+    };
+    Ok(())
 }
 
 /// The hits of one stream that were not given yet, in exact order.
@@ -62,22 +89,33 @@ pub(crate) fn groups(
         waiting.hits.push_back(hit);
     }
     let mut first = true;
-    for (stream, place) in turns {
-        let Some(waiting) = streams.get_mut(&stream) else {
+    let ahead = neighbours.ahead(lines);
+    let mut announced = 0;
+    for (turn, (stream, place)) in turns.iter().enumerate() {
+        let Some(waiting) = streams.get_mut(stream) else {
             continue;
         };
         if waiting
             .hits
             .front()
-            .is_none_or(|hit| Place::of(hit) != place)
+            .is_none_or(|hit| Place::of(hit) != *place)
         {
             // An earlier group took this hit in.
             continue;
         }
+        if announced <= turn && 0 < ahead {
+            announced = (turn + ahead).min(turns.len());
+            let next = turns.get(turn..announced).unwrap_or_default();
+            let next: Vec<(&str, Position)> = next
+                .iter()
+                .map(|(stream, place)| (stream.as_str(), place.position()))
+                .collect();
+            neighbours.announce(&next, lines)?;
+        }
         if !std::mem::take(&mut first) && each(Item::Break).is_break() {
             return Ok(ControlFlow::Break(()));
         }
-        if group(&stream, waiting, lines, neighbours, each)?.is_break() {
+        if group(stream, waiting, lines, neighbours, each)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }

@@ -1,5 +1,6 @@
 //! What does the embedded store answer? Searches of any size in reading order, within bounded memory.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use record::{Document, Position};
 use store::{Field, Predicate, Reader, Scan, Stats, Test};
 
 use super::context::{self, Neighbours};
+use super::passes::{self, Rows};
 use super::{Backend, BackendError, Bookmark, Each, Histogram, Item, Summary};
 use crate::order::Place;
-use crate::order::late::{Lateness, held_bytes};
+use crate::order::late::held_bytes;
 use crate::{Query, order};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -98,74 +100,70 @@ impl StoreBackend {
         Ok(((!overflow).then_some(hits), stats))
     }
 
-    /// Gives hits that don't fit in memory: one pass to learn which are out of order, one to give them.
+    /// Gives hits that don't fit in memory.
     fn in_two_passes(&self, scan: &Scan, each: Each<'_>) -> Result<Summary, BackendError> {
-        let mut lateness = Lateness::default();
-        let mut rows = 0_usize;
-        let stats = self.reader.scan(scan, &mut |document| {
-            rows += 1;
-            lateness.note(&document);
+        let rows = ScannedTwice {
+            reader: &self.reader,
+            scan,
+            stats: Cell::default(),
+        };
+        let given = passes::in_two_passes(&rows, scan.limit, self.held_bytes_max, each)?;
+        Ok(Summary {
+            hits: given.hits,
+            limited: given.limited,
+            ..summary(&rows.stats.get())
+        })
+    }
+}
+
+/// The rows of a scan, for an answer that is too large for memory.
+struct ScannedTwice<'a> {
+    reader: &'a Reader,
+    scan: &'a Scan,
+    /// What the first reading had to do.
+    stats: Cell<Stats>,
+}
+
+impl Rows for ScannedTwice<'_> {
+    fn places(&self, each: &mut dyn FnMut(&str, Place)) -> Result<(), BackendError> {
+        let stats = self.reader.scan(self.scan, &mut |document| {
+            each(&document.file.origin.stream, Place::of(&document));
             ControlFlow::Continue(())
         })?;
-        let mut summary = summary(&stats);
-        summary.limited = scan.limit.is_some_and(|one_more| one_more <= rows);
-        // The oldest is the one too many.
-        let mut skip = usize::from(summary.limited);
-        let mut failed = Ok(());
-        let mut due = Vec::new();
-        self.reader.scan(scan, &mut |document| {
-            if 0 < skip {
-                skip -= 1;
-                return ControlFlow::Continue(());
-            }
-            lateness.release(document, &mut due);
-            if self.held_bytes_max < lateness.held_bytes() {
-                failed = self.fetch_late(scan, &mut lateness, &mut due);
-            }
-            for document in due.drain(..) {
-                summary.hits += 1;
-                each(Item::Hit(document))?;
-            }
-            if failed.is_ok() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        failed.map(|()| summary)
+        self.stats.set(stats);
+        Ok(())
     }
 
-    /// Reads the late rows of the stream of which most waits.
-    fn fetch_late(
+    fn documents(
         &self,
-        scan: &Scan,
-        lateness: &mut Lateness,
-        due: &mut Vec<Document>,
+        each: &mut dyn FnMut(Place, Document) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
-        let Some(heaviest) = lateness.heaviest() else {
-            return Ok(());
-        };
-        let test = Test::Equals(heaviest.name.to_owned());
+        self.reader.scan(self.scan, &mut |document| {
+            each(Place::of(&document), document)
+        })?;
+        Ok(())
+    }
+
+    fn of_stream(
+        &self,
+        stream: &str,
+        each: &mut dyn FnMut(Place, Document),
+    ) -> Result<(), BackendError> {
+        let test = Test::Equals(stream.to_owned());
         let of_stream = Predicate::Field {
             field: Field::Stream,
             test,
         };
         let own = Scan {
-            predicate: Predicate::all([of_stream, scan.predicate.clone()]),
+            predicate: Predicate::all([of_stream, self.scan.predicate.clone()]),
             limit: None,
-            ..scan.clone()
+            ..self.scan.clone()
         };
-        let mut rows = Vec::new();
+        // Names are compared without regard to case, and the limit may exclude rows: the caller looks again.
         self.reader.scan(&own, &mut |document| {
-            // Names are compared without regard to case, and a limit may exclude rows.
-            if document.file.origin.stream == heaviest.name
-                && heaviest.waits_for(Place::of(&document))
-            {
-                rows.push(document);
-            }
+            each(Place::of(&document), document);
             ControlFlow::Continue(())
         })?;
-        lateness.fetched(rows, due);
         Ok(())
     }
 }
@@ -196,13 +194,7 @@ impl Backend for StoreBackend {
             summary.hits += u64::from(matches!(item, Item::Hit(_)));
             each(item)
         };
-        if 0 < query.context {
-            let _flow = context::groups(hits, query.context, self, &mut counted)?;
-        } else {
-            let _flow = order::merged(hits, |hit| hit)
-                .into_iter()
-                .try_for_each(|document| counted(Item::Hit(document)));
-        }
+        context::in_order(hits, query.context, self, &mut counted)?;
         Ok(summary)
     }
 
@@ -229,7 +221,9 @@ impl Backend for StoreBackend {
         bookmark: &mut Bookmark,
         each: Each<'_>,
     ) -> Result<Summary, BackendError> {
-        let Bookmark::Store(cursor) = bookmark;
+        let Bookmark::Store(cursor) = bookmark else {
+            return Err(BackendError::Bookmark);
+        };
         let scan = query.scan(None);
         let mut total = Summary::default();
         loop {

@@ -56,10 +56,9 @@ impl Heaviest<'_> {
 // === impl Lateness ===
 
 impl Lateness {
-    /// First pass: takes note of a row. Rows come in the order of their times.
-    pub(crate) fn note(&mut self, document: &Document) {
-        let place = Place::of(document);
-        let Some(stream) = self.stream(document) else {
+    /// First pass: takes note of a stream's row. Rows come in the order of their times.
+    pub(crate) fn note(&mut self, stream: &str, place: Place) {
+        let Some(stream) = self.stream(stream) else {
             return;
         };
         if stream.last.is_some_and(|last| place < last) {
@@ -70,9 +69,8 @@ impl Lateness {
     }
 
     /// Second pass, over the same rows: appends those that are due, in reading order.
-    pub(crate) fn release(&mut self, document: Document, due: &mut Vec<Document>) {
-        let place = Place::of(&document);
-        let Some(stream) = self.stream(&document) else {
+    pub(crate) fn release(&mut self, place: Place, document: Document, due: &mut Vec<Document>) {
+        let Some(stream) = self.stream(&document.file.origin.stream) else {
             return;
         };
         if !stream.fetched.is_empty() && stream.fetched.remove(&place) {
@@ -110,13 +108,13 @@ impl Lateness {
     }
 
     /// Takes a stream's rows that its held ones wait for, all of them, before their time; appends what is due by that.
-    pub(crate) fn fetched(&mut self, rows: Vec<Document>, due: &mut Vec<Document>) {
-        let Some(stream) = rows.first().and_then(|first| self.stream(first)) else {
+    pub(crate) fn fetched(&mut self, rows: Vec<(Place, Document)>, due: &mut Vec<Document>) {
+        let name = rows.first().map(|(_, row)| &row.file.origin.stream);
+        let Some(stream) = name.and_then(|name| self.stream(name)) else {
             return;
         };
         let before = stream.held_bytes;
-        for row in rows {
-            let place = Place::of(&row);
+        for (place, row) in rows {
             stream.late.remove(&place);
             stream.fetched.insert(place);
             stream.held_bytes += held_bytes(&row);
@@ -127,19 +125,27 @@ impl Lateness {
         self.held_bytes = self.held_bytes + now - before;
     }
 
+    /// After the second pass: appends what is still held. Nothing is, unless rows were removed between the passes.
+    pub(crate) fn rest(&mut self, due: &mut Vec<Document>) {
+        for stream in &mut self.streams {
+            due.extend(std::mem::take(&mut stream.held).into_values());
+            stream.held_bytes = 0;
+        }
+        self.held_bytes = 0;
+    }
+
     /// About how much memory the rows take that are held, in bytes.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
 
-    /// A row's stream; always there, for it is made when it is not.
-    fn stream(&mut self, document: &Document) -> Option<&mut Stream> {
-        let name = &document.file.origin.stream;
+    /// The stream of a name; always there, for it is made when it is not.
+    fn stream(&mut self, name: &str) -> Option<&mut Stream> {
         let number = if let Some(number) = self.numbers.get(name) {
             *number
         } else {
             self.streams.push(Stream::default());
-            self.numbers.insert(name.clone(), self.streams.len() - 1);
+            self.numbers.insert(name.to_owned(), self.streams.len() - 1);
             self.streams.len() - 1
         };
         self.streams.get_mut(number)

@@ -117,11 +117,11 @@ fn nothing_waits_while_clocks_go_forward() {
         .collect();
     let lines = by_time(lines);
     for line in &lines {
-        lateness.note(line);
+        lateness.note(&line.file.origin.stream, Place::of(line));
     }
     for line in lines {
         let mut due = Vec::new();
-        lateness.release(line.clone(), &mut due);
+        lateness.release(Place::of(&line), line.clone(), &mut due);
         assert_eq!(due, [line]);
         assert_eq!(lateness.held_bytes(), 0);
     }
@@ -140,11 +140,11 @@ proptest! {
         let sorted = by_time(lines.clone());
         let mut lateness = Lateness::default();
         for line in &sorted {
-            lateness.note(line);
+            lateness.note(&line.file.origin.stream, Place::of(line));
         }
         let mut due = Vec::new();
         for line in sorted {
-            lateness.release(line, &mut due);
+            lateness.release(Place::of(&line), line, &mut due);
         }
         prop_assert_eq!(lateness.held_bytes(), 0);
         let expect: Vec<_> = merged(lines, |line| line).iter().map(key).collect();
