@@ -74,6 +74,10 @@ pub enum Command {
     Logs(Box<Logs>),
     /// One file: its identity, its chain of rotated files, its position, and the exact document of a line
     Explain(Explain),
+    /// The exporter alone: the node's plumbing as metrics
+    Export(Export),
+    /// One scrape of the node's plumbing to the terminal
+    Metrics(Metrics),
     /// What Elasticsearch refused for good: list it, send it again
     DeadLetters(DeadLetters),
     /// Configuration and environment: what is wrong and how to mend it
@@ -160,6 +164,21 @@ pub struct Explain {
     /// Show the line at or after this offset of its uncompressed text [default: the first line]
     #[arg(long, value_name = "N")]
     pub offset: Option<u64>,
+}
+
+/// `nodetap export`
+#[derive(Clone, Debug, Default, Args)]
+pub struct Export {
+    /// Where metrics are served; port 0 takes a free one [default: 127.0.0.1:9798]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `nodetap metrics`
+#[derive(Clone, Debug, Args)]
+pub struct Metrics {
+    /// A family's name, a glob of names, or a probe's name; everything when it is left out
+    pub family: Option<String>,
 }
 
 /// `nodetap dead-letters`

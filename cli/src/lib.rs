@@ -28,6 +28,10 @@ mod logs;
 
 mod explain;
 
+mod export;
+
+mod metrics;
+
 mod dead_letters;
 
 mod check;
@@ -43,10 +47,11 @@ use place::Place;
 pub fn run() -> ExitCode {
     let cli = args::Cli::parse();
     start_log(match &cli.command {
-        Command::Up(_) | Command::Collect(_) => "info",
+        Command::Up(_) | Command::Collect(_) | Command::Export(_) => "info",
         Command::Sources(_)
         | Command::Logs(_)
         | Command::Explain(_)
+        | Command::Metrics(_)
         | Command::DeadLetters(_)
         | Command::Check(_)
         | Command::Config(_) => "warn",
@@ -61,6 +66,8 @@ fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
         Command::Sources(args) => sources::run(&place, *args),
         Command::Logs(args) => logs::run(&place, args),
         Command::Explain(args) => explain::run(&place, args),
+        Command::Export(args) => export::run(&place, args),
+        Command::Metrics(args) => metrics::run(&place, args),
         Command::DeadLetters(args) => dead_letters::run(&place, args),
         Command::Check(_) => check::run(&place),
         Command::Config(args) => show::run(&place, *args),

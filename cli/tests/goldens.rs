@@ -68,6 +68,8 @@ fn golden_help_is_complete_and_names_nothing_that_is_not_built() {
         "sources",
         "logs",
         "explain",
+        "export",
+        "metrics",
         "dead-letters",
         "check",
         "config",

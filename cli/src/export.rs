@@ -1,0 +1,120 @@
+//! `nodetap export`: the node's plumbing as metrics, until it is stopped.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use exporter::Exporter;
+use exporter::family::{Families, Family};
+use exporter::labels::Labels;
+use page::process::Process;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args;
+use crate::failure::WrongUse;
+use crate::place::Place;
+
+/// Where metrics are served unless told otherwise.
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9798);
+
+/// How many scrapes may run at a time; Prometheus needs one, a second one and a person a few more.
+const SCRAPES_MAX: usize = 4;
+
+const BUILD_INFO: Family = Family::gauge(
+    "nodetap_build_info",
+    &["version"],
+    "1; the version is a label.",
+);
+const CPU_SECONDS: Family = Family::counter(
+    "process_cpu_seconds_total",
+    &[],
+    "User and system time of this process.",
+);
+const DESCRIPTORS_MAX: Family = Family::gauge(
+    "process_max_fds",
+    &[],
+    "File descriptors that this process may have open.",
+);
+const DESCRIPTORS: Family = Family::gauge(
+    "process_open_fds",
+    &[],
+    "File descriptors that this process has open.",
+);
+const RESIDENT_BYTES: Family = Family::gauge(
+    "process_resident_memory_bytes",
+    &[],
+    "Resident memory of this process.",
+);
+const START_SECONDS: Family = Family::gauge(
+    "process_start_time_seconds",
+    &[],
+    "Start of this process since the epoch.",
+);
+const VIRTUAL_BYTES: Family = Family::gauge(
+    "process_virtual_memory_bytes",
+    &[],
+    "Address space of this process.",
+);
+
+/// Runs until it is asked to stop.
+pub(crate) fn run(place: &Place, args: &args::Export) -> anyhow::Result<ExitCode> {
+    let settings = settings(place, args);
+    let exporter = Exporter::start(&settings).map_err(WrongUse::new)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the HTTP thread's runtime")?;
+    runtime.block_on(serve(exporter, args.listen.unwrap_or(LISTEN)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the exporter is told.
+pub(crate) fn settings(place: &Place, _args: &args::Export) -> exporter::Settings {
+    exporter::Settings::new(&place.root)
+}
+
+async fn serve(exporter: Exporter, wanted: SocketAddr) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("wait for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("wait for signals")?;
+    let listener = tokio::net::TcpListener::bind(wanted)
+        .await
+        .with_context(|| format!("listen on {wanted}"))?;
+    let address = listener
+        .local_addr()
+        .context("ask for the listener's address")?;
+    // Nobody needs to read this.
+    drop(writeln!(
+        io::stdout(),
+        "nodetap {}\n  metrics  http://{address}/metrics",
+        env!("CARGO_PKG_VERSION")
+    ));
+    let router = exporter::serve::router(Arc::new(exporter), Arc::new(own), SCRAPES_MAX);
+    tokio::select! {
+        served = axum::serve(listener, router) => served.context("serve metrics"),
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+/// What this process says of itself.
+pub(crate) fn own(out: &mut Families) {
+    let process = Process::read();
+    let values = [
+        (&CPU_SECONDS, process.cpu_seconds),
+        (&DESCRIPTORS_MAX, process.descriptors_max),
+        (&DESCRIPTORS, process.open_descriptors),
+        (&RESIDENT_BYTES, process.resident_bytes),
+        (&START_SECONDS, process.start_seconds),
+        (&VIRTUAL_BYTES, process.virtual_bytes),
+    ];
+    for (family, value) in values {
+        if let Some(value) = value {
+            out.push(family, &Labels::none(), value);
+        }
+    }
+    let version = Labels::of(&[("version", env!("CARGO_PKG_VERSION"))]);
+    out.push(&BUILD_INFO, &version, 1_u64);
+}
