@@ -52,7 +52,9 @@ pub(super) struct Builder {
     layout: Layout,
     bytes: Vec<u8>,
     items: Vec<Item>,
+    /// By the pipeline's number for a file; the one that was written to last is beside them.
     prepared: HashMap<u64, Prepared>,
+    current: Option<(u64, Prepared)>,
     indices: HashMap<String, IndexNumber>,
     /// Names that are new since the last body was taken.
     fresh: Vec<(IndexNumber, String)>,
@@ -82,6 +84,7 @@ impl Builder {
             bytes: Vec::new(),
             items: Vec::new(),
             prepared: HashMap::new(),
+            current: None,
             indices: HashMap::new(),
             fresh: Vec::new(),
             doubts: HashMap::new(),
@@ -92,13 +95,13 @@ impl Builder {
     pub(super) fn push(&mut self, number: u64, named: Timestamp, record: &Record<'_>) {
         let day = self.layout.day(named);
         let is_ready = self
-            .prepared
-            .get(&number)
-            .is_some_and(|known| Arc::ptr_eq(&known.file, record.file) && known.day == day);
+            .current
+            .as_ref()
+            .is_some_and(|(current, known)| *current == number && known.is_of(record.file, day));
         if !is_ready {
-            self.prepare(number, named, record.file, day);
+            self.turn_to(number, named, record.file, day);
         }
-        let Some(prepared) = self.prepared.get(&number) else {
+        let Some((_, prepared)) = &self.current else {
             return;
         };
         let entry = &record.entry;
@@ -110,10 +113,11 @@ impl Builder {
         let document = self.bytes.len() as u32;
         prepared.rendered.write_json(entry, &mut self.bytes);
         self.bytes.push(b'\n');
-        let doubtful = self
-            .doubts
-            .get(&number)
-            .is_some_and(|until| entry.offset < *until);
+        let doubtful = !self.doubts.is_empty()
+            && self
+                .doubts
+                .get(&number)
+                .is_some_and(|until| entry.offset < *until);
         self.items.push(Item {
             start,
             document,
@@ -127,7 +131,20 @@ impl Builder {
         });
     }
 
-    fn prepare(&mut self, number: u64, named: Timestamp, file: &Arc<File>, day: Option<i64>) {
+    /// Makes a file the current one.
+    fn turn_to(&mut self, number: u64, named: Timestamp, file: &Arc<File>, day: Option<i64>) {
+        if let Some((before, prepared)) = self.current.take() {
+            self.prepared.insert(before, prepared);
+        }
+        let known = self.prepared.remove(&number);
+        let prepared = match known.filter(|known| known.is_of(file, day)) {
+            Some(known) => known,
+            None => self.prepare(named, file, day),
+        };
+        self.current = Some((number, prepared));
+    }
+
+    fn prepare(&mut self, named: Timestamp, file: &Arc<File>, day: Option<i64>) -> Prepared {
         let name = self.layout.index(file, named);
         let next = IndexNumber(self.indices.len() as u32);
         let index = match self.indices.get(&name) {
@@ -139,15 +156,14 @@ impl Builder {
             }
         };
         let action = format!("{{\"create\":{{\"_index\":\"{name}\",\"_id\":\"").into_bytes();
-        let prepared = Prepared {
+        Prepared {
             rendered: Rendered::new(file),
             ids: IdKey::new(file),
             file: Arc::clone(file),
             day,
             index,
             action,
-        };
-        self.prepared.insert(number, prepared);
+        }
     }
 
     /// Where the next record of a file is likely to belong, if anything went there before.
@@ -157,7 +173,16 @@ impl Builder {
                 let name = self.layout.index(file, Timestamp(file.started));
                 self.indices.get(&name).copied()
             }
-            Layout::Index { .. } => self.prepared.get(&number).map(|known| known.index),
+            Layout::Index { .. } => {
+                let current = self
+                    .current
+                    .as_ref()
+                    .filter(|(current, _)| *current == number);
+                let known = current
+                    .map(|(_, known)| known)
+                    .or_else(|| self.prepared.get(&number));
+                known.map(|known| known.index)
+            }
         }
     }
 
@@ -185,6 +210,14 @@ impl Builder {
             items,
         };
         (body, mem::take(&mut self.fresh))
+    }
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    fn is_of(&self, file: &Arc<File>, day: Option<i64>) -> bool {
+        Arc::ptr_eq(&self.file, file) && self.day == day
     }
 }
 

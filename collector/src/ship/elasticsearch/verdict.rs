@@ -76,6 +76,9 @@ pub fn verdict(answer: &Answer, sent: usize) -> Verdict {
             overloaded: false,
         })
     };
+    if let Some(created) = all_created(&answer.body, sent) {
+        return Verdict::Items(created);
+    }
     let bulk: Bulk = match serde_json::from_slice(&answer.body) {
         Ok(bulk) => bulk,
         Err(error) => {
@@ -91,6 +94,20 @@ pub fn verdict(answer: &Answer, sent: usize) -> Verdict {
         ));
     }
     Verdict::Items(bulk.items.into_iter().map(outcome).collect())
+}
+
+/// The usual answer, read at memory speed: as many items as were sent, each created, in the compact form that both engines
+/// write. Everything else is for the parser.
+fn all_created(body: &[u8], sent: usize) -> Option<Vec<Outcome>> {
+    const ITEM: &[u8] = br#"{"create":{"status":201}},"#;
+    let items = body.strip_prefix(br#"{"items":["#)?.strip_suffix(b"]}")?;
+    if items.len() + 1 != sent * ITEM.len() {
+        return None;
+    }
+    let (rest, end) = items.split_at_checked(items.len() - (ITEM.len() - 1))?;
+    let same = |item: &[u8]| item == ITEM;
+    let is_usual = rest.chunks_exact(ITEM.len()).all(same) && ITEM.starts_with(end);
+    is_usual.then(|| vec![Outcome::Created; sent])
 }
 
 /// The body of an answer, as far as it matters.
@@ -205,6 +222,29 @@ mod tests {
                 "created", "known", "retry", "refused", "retry", "refused", "created", "retry"
             ]
         );
+    }
+
+    #[test]
+    fn the_usual_answer_is_read_as_the_parser_reads_it() {
+        for sent in 1..5 {
+            let items = vec![r#"{"create":{"status":201}}"#; sent].join(",");
+            let body = format!(r#"{{"items":[{items}]}}"#);
+            assert_eq!(
+                all_created(body.as_bytes(), sent),
+                Some(vec![Outcome::Created; sent])
+            );
+            assert_eq!(all_created(body.as_bytes(), sent + 1), None);
+            for place in 0..body.len() {
+                let mut other = body.clone().into_bytes();
+                other[place] ^= 1;
+                assert_eq!(
+                    all_created(&other, sent),
+                    None,
+                    "byte {place} was not looked at"
+                );
+            }
+        }
+        assert_eq!(all_created(br#"{"items":[]}"#, 0), None);
     }
 
     #[test]
