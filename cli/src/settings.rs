@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use collector::config::{ReserveLimits, StartPolicy};
 use collector::ship::elasticsearch::{self, Layout, TemplatePolicy};
-use collector::{discover, parse};
+use collector::{derive, discover, parse, redact};
 use record::file::Node;
 
 use crate::config::{Cluster, Config, Mode, Multiline, Start, Template};
@@ -29,6 +29,8 @@ pub(crate) fn collector(place: &Place, until_drained: bool) -> anyhow::Result<co
     Ok(collector::Config {
         discover: discovery(place)?,
         parse: parsing(config),
+        redact: redact::Settings::default(),
+        derive: derive::Settings::unset(),
         node: Arc::new(node(config)),
         state: place.state.clone(),
         start: match config.start {

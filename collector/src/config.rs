@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use record::file::Node;
 
-use crate::{discover, parse};
+use crate::{derive, discover, parse, redact};
 
 /// Everything the collector needs to know to start.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ pub struct Config {
     pub discover: discover::Settings,
     /// How lines become entries.
     pub parse: parse::Settings,
+    /// Which words must not leave the node.
+    pub redact: redact::Settings,
+    /// Which metrics are made of lines.
+    pub derive: derive::Settings,
     /// Host, node and cluster name, in every document.
     pub node: Arc<Node>,
     /// The directory of `state.redb`.

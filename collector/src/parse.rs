@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::assembler::{Assembler, RawLine, Scratch};
 pub use self::level::level_of;
+pub(crate) use self::app::object as app_of;
 
 mod piece;
 

@@ -1,8 +1,8 @@
 //! The loop that moves lines: one thread that looks, reads, hands over, takes receipts and remembers.
 //!
 //! Everything that must be in order happens in this thread, so nothing here is locked. It sleeps until a file changes,
-//! a receipt comes or a deadline passes; files that grow all the time are looked at every [`LOOK_INTERVAL`] instead of
-//! being told of each write. Sinks and probes have threads of their own.
+//! a receipt comes or a deadline passes; files that grow all the time are looked at in intervals ([`LOOK_INTERVAL`])
+//! instead of being told of each write. Sinks and probes have threads of their own.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::checkpoint::CheckpointError;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::derive::Snapshot;
 use crate::discover::DiscoverError;
 use crate::ship::{Sink, Waker};
 use crate::status::Status;
@@ -28,8 +29,9 @@ mod receive;
 mod settle;
 mod report;
 
-/// How often growing files are looked at. Half of the delay a person notices, and twenty wake-ups a second at most.
-pub const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// How often growing files are looked at: while much is written, and while little is. Even the longer one is a delay that
+/// hardly anybody notices, and the shorter one is twenty wake-ups a second at most.
+pub const LOOK_INTERVAL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
 
 /// Why the collector does not start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,8 @@ pub struct Outcome {
 enum Order {
     /// Answer with a snapshot.
     Status(Sender<Status>),
+    /// Answer with the metrics made from lines.
+    Derived(Sender<Snapshot>),
     /// Go on with another configuration.
     Reconfigure(Box<Config>),
     /// Read anew what may have changed outside (credentials).
@@ -115,8 +119,15 @@ impl Handle {
         answered.recv_timeout(patience).ok()
     }
 
-    /// Goes on with another configuration: how lines are parsed, which files are taken, rate limit, names of the node and
-    /// start policy. Positions and pending lines stay. The root, the state, the other parts of discovery and the sink are
+    /// Metrics made from lines, as they are now; `None` as with [`Self::status`].
+    pub fn derived(&self, patience: Duration) -> Option<Snapshot> {
+        let (answer, answered) = channel();
+        self.order(Order::Derived(answer));
+        answered.recv_timeout(patience).ok()
+    }
+
+    /// Goes on with another configuration: how lines are parsed, which files are taken, what is redacted and derived, rate
+    /// limit, names of the node and start policy. Positions and pending lines stay. The root, the state, the other parts of discovery and the sink are
     /// those it was started with.
     pub fn reconfigure(&self, config: Config) {
         self.order(Order::Reconfigure(Box::new(config)));
@@ -160,6 +171,11 @@ fn run(mut engine: Engine, orders: &Receiver<Order>) -> Outcome {
                 Order::Status(answer) => {
                     if answer.send(engine.status()).is_err() {
                         tracing::debug!("nobody waits for the status any more");
+                    }
+                }
+                Order::Derived(answer) => {
+                    if answer.send(engine.derived()).is_err() {
+                        tracing::debug!("nobody waits for the metrics any more");
                     }
                 }
                 Order::Reconfigure(config) => engine.reconfigure(*config),

@@ -1,7 +1,7 @@
 //! Which files are wanted? Decided by name and label, before a file is opened.
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
-use record::Source;
+use record::{Origin, Source};
 use serde::{Deserialize, Serialize};
 
 /// One rule as a person writes it: globs, all of which must match. A field that is left out matches everything.
@@ -77,6 +77,14 @@ impl Selection {
         }
     }
 
+    /// Whether an include rule matches by names and labels alone. Without a file there is no path: a rule with one never
+    /// matches.
+    pub fn includes(&self, origin: &Origin) -> bool {
+        self.include
+            .iter()
+            .any(|rule| rule.path.is_none() && rule.matches_origin(origin))
+    }
+
     /// Why a source is not wanted; `None` if it is.
     pub fn excluded<'a>(&'a self, source: &Source) -> Option<&'a str> {
         if let Some(rule) = self.exclude.iter().find(|rule| rule.matches(source)) {
@@ -138,17 +146,20 @@ impl Rule {
     }
 
     fn matches(&self, source: &Source) -> bool {
-        let origin = &source.origin;
+        self.matches_origin(&source.origin)
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|glob| glob.is_match(&source.path))
+    }
+
+    fn matches_origin(&self, origin: &Origin) -> bool {
         let text = |glob: &Option<GlobMatcher>, value: &str| {
             glob.as_ref().is_none_or(|glob| glob.is_match(value))
         };
         text(&self.namespace, origin.namespace())
             && text(&self.pod, origin.pod_name())
             && text(&self.container, origin.container_name())
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|glob| glob.is_match(&source.path))
             && self.label.as_ref().is_none_or(|(name, glob)| {
                 let pod = origin.pod.as_ref().and_then(|pod| pod.labels.get(name));
                 let own = origin

@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 const DEPTH_MAX: u32 = 20;
 
 /// The message without the white space around it, if it is such an object.
-pub(super) fn object(message: &str) -> Option<&str> {
+pub(crate) fn object(message: &str) -> Option<&str> {
     let text = message.trim_ascii();
     if !text.starts_with('{') || !text.ends_with('}') || memchr(b'\n', text.as_bytes()).is_some() {
         return None;

@@ -13,14 +13,16 @@ use super::{LOOK_INTERVAL, StartError};
 use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::derive::Derive;
 use crate::discover::{DirId, Discovery};
 use crate::ledger::{AbandonReason, Ledger};
 use crate::parse::{ParseCounts, Scratch};
+use crate::redact::Redactor;
 use crate::reserve::{self, Reserve};
 use crate::ship::{BatchId, Sink, Waker};
 
 /// How often waiting groups, deleted files and rates are seen to.
-const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
+const SETTLE_INTERVAL: Duration = LOOK_INTERVAL.1;
 
 /// Everything the loop knows.
 #[expect(
@@ -63,6 +65,8 @@ pub(super) struct Engine {
     pub(super) retired_counts: ParseCounts,
     pub(super) gaps: HashMap<AbandonReason, (u64, u64)>,
     pub(super) checkpoint_trouble: Option<String>,
+    pub(super) redactor: Redactor,
+    pub(super) derive: Derive,
     pub(super) buffer: Vec<u8>,
     pub(super) scratch: Scratch,
     /// The state was made by this process and the first scan is not over.
@@ -76,6 +80,8 @@ pub(super) struct Engine {
     pub(super) committed_at: Duration,
     pub(super) retry_commit_at: Duration,
     pub(super) turned_at: Duration,
+    /// How soon growing files are looked at again.
+    pub(super) look_pause: Duration,
     /// Whether the last turn left something to read at once.
     pub(super) more: bool,
 }
@@ -122,6 +128,8 @@ impl Engine {
             retired_counts: ParseCounts::default(),
             gaps: HashMap::new(),
             checkpoint_trouble: None,
+            redactor: Redactor::new(config.redact.clone()),
+            derive: Derive::new(config.derive.clone()),
             buffer: Vec::new(),
             scratch: Scratch::default(),
             first_scan: is_new,
@@ -133,6 +141,7 @@ impl Engine {
             committed_at: Duration::ZERO,
             retry_commit_at: Duration::ZERO,
             turned_at: Duration::ZERO,
+            look_pause: LOOK_INTERVAL.0,
             more: true,
             config,
         };
@@ -161,10 +170,13 @@ impl Engine {
         self.config.parse = config.parse;
         self.config.node = config.node;
         self.config.start = config.start;
+        self.redactor.reconfigure(config.redact);
+        self.derive.reconfigure(config.derive);
         self.config.rate_limit = config.rate_limit;
         let (rate_limit, now) = (config.rate_limit, self.clock.elapsed());
         for stream in self.streams.iter_mut().flatten() {
             stream.limit_rate(rate_limit, now);
+            self.derive.renew(&mut stream.tap, &stream.origin);
             if is_other_node {
                 for file in &mut stream.files {
                     file.rename_node(&self.config.node);
@@ -257,6 +269,8 @@ impl Engine {
             buffer: &mut self.buffer,
             scratch: &mut self.scratch,
             settings: &self.config.parse,
+            redactor: &mut self.redactor,
+            derive: &mut self.derive,
             now,
             quantum_bytes: QUANTUM_BYTES,
         };
@@ -313,9 +327,7 @@ impl Engine {
         let left = |at: Duration| at.saturating_sub(now);
         let mut pause = left(self.scanned_at + self.discovery.rescan_after());
         if !self.hot.is_empty() {
-            pause = pause
-                .min(LOOK_INTERVAL)
-                .min(left(self.settled_at + SETTLE_INTERVAL));
+            pause = pause.min(self.look_pause);
         }
         if let Some(since) = self.batch_since {
             pause = pause.min(left(since + self.config.batch_delay));
@@ -336,6 +348,7 @@ impl Engine {
         let Some(stream) = self.streams.get_mut(index).and_then(Option::take) else {
             return;
         };
+        self.derive.leave(&stream.tap, self.clock.elapsed());
         self.by_name.remove(&stream.origin.stream);
         self.retired.add(&stream.ledger);
         let counts = stream.assembler.counts();

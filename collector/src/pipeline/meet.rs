@@ -47,7 +47,8 @@ impl Engine {
         if let Some(index) = self.by_name.get(&origin.stream) {
             return *index;
         }
-        let stream = Some(Stream::new(Arc::clone(origin), self.config.rate_limit));
+        let tap = self.derive.enter(origin);
+        let stream = Some(Stream::new(Arc::clone(origin), tap, self.config.rate_limit));
         let index = if let Some(index) = self.free.pop() {
             if let Some(place) = self.streams.get_mut(index) {
                 *place = stream;
@@ -96,7 +97,7 @@ impl Engine {
 
     /// Matches a stream's texts with its files on disk.
     fn meet_stream(&mut self, index: usize, found: Vec<Found>) {
-        let Some(stream) = self.stream_mut(index) else {
+        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
         if let Some(one) = found.first()
@@ -104,6 +105,9 @@ impl Engine {
         {
             // Docker's own files may come after the log; what they say holds for what is met from now on.
             stream.origin = Arc::clone(&one.source.origin);
+            let tap = self.derive.enter(&stream.origin);
+            let before = std::mem::replace(&mut stream.tap, tap);
+            self.derive.leave(&before, self.clock.elapsed());
         }
         let inodes: Vec<(u64, u64)> = found.iter().map(|one| (one.device, one.inode)).collect();
         let wall = self.clock.wall();

@@ -5,11 +5,19 @@ use record::Timestamp;
 use super::engine::Engine;
 use super::followed::Followed;
 use super::stream::Stream;
+use crate::derive::Snapshot;
 use crate::status::{FileStatus, Status, StreamStatus, reasons};
 
 // === impl Engine ===
 
 impl Engine {
+    /// What the lines so far say in numbers.
+    pub(super) fn derived(&mut self) -> Snapshot {
+        self.derive.sweep(self.clock.elapsed());
+        self.derive
+            .snapshot(self.clock.wall(), &self.redactor.counts())
+    }
+
     /// A snapshot of everything.
     pub(super) fn status(&mut self) -> Status {
         let now = self.clock.wall();

@@ -33,6 +33,7 @@ impl Engine {
             self.settle_stream(index);
         }
         self.keep_budget();
+        self.derive.sweep(self.clock.elapsed());
     }
 
     fn settle_stream(&mut self, index: usize) {

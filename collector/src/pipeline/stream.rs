@@ -9,9 +9,11 @@ use record::{Entry, Fingerprint, Level, Origin, OutputStream, Record, Source, Ta
 
 use super::followed::{Followed, Place};
 use super::pace::{Allowance, Pace};
+use crate::derive::{Derive, Tap};
 use crate::discover::{DirId, Found};
 use crate::ledger::{AbandonReason, Ledger};
 use crate::parse::{Assembler, Emitted, Flush, RawLine, Scratch, Settings, Span};
+use crate::redact::{Redactor, Unfinished};
 use crate::ship::Sink;
 use crate::tail::{Carrier, Extent, Limits, Part, Progress, same_text};
 
@@ -32,6 +34,10 @@ pub(super) struct Stream {
     pub(super) files: Vec<Followed>,
     /// Lines that wait for their end.
     pub(super) assembler: Assembler,
+    /// What its lines count into.
+    pub(super) tap: Tap,
+    /// Secrets that began in one of its lines and did not end there.
+    pub(super) unfinished: Unfinished,
     /// Its counters.
     pub(super) ledger: Ledger,
     /// The time of the record that was emitted last.
@@ -62,6 +68,8 @@ pub(super) struct Hands<'a> {
     pub(super) buffer: &'a mut Vec<u8>,
     pub(super) scratch: &'a mut Scratch,
     pub(super) settings: &'a Settings,
+    pub(super) redactor: &'a mut Redactor,
+    pub(super) derive: &'a mut Derive,
     pub(super) now: Timestamp,
     /// How much of one text may be read.
     pub(super) quantum_bytes: usize,
@@ -84,12 +92,14 @@ pub(super) enum Look {
 
 impl Stream {
     /// A stream without files.
-    pub(super) fn new(origin: Arc<Origin>, rate_limit: Option<u64>) -> Self {
+    pub(super) fn new(origin: Arc<Origin>, tap: Tap, rate_limit: Option<u64>) -> Self {
         Self {
             origin,
             directory: None,
             files: Vec::new(),
             assembler: Assembler::new(),
+            tap,
+            unfinished: Unfinished::default(),
             ledger: Ledger::default(),
             last_time: Timestamp(0),
             waiting_since: None,
@@ -139,6 +149,10 @@ impl Stream {
         let mut filtered = 0;
         let mut out = Outlet {
             files: &mut self.files,
+            tap: &self.tap,
+            unfinished: &mut self.unfinished,
+            redactor: hands.redactor,
+            derive: hands.derive,
             sink: hands.sink,
             ledger: &mut self.ledger,
             last_time: &mut self.last_time,
@@ -207,6 +221,10 @@ impl Stream {
         }
         let mut out = Outlet {
             files: &mut self.files,
+            tap: &self.tap,
+            unfinished: &mut self.unfinished,
+            redactor: hands.redactor,
+            derive: hands.derive,
             sink: hands.sink,
             ledger: &mut self.ledger,
             last_time: &mut self.last_time,
@@ -504,6 +522,10 @@ fn marker_at(carrier: &mut Carrier, offset: u64) -> Option<Marker> {
 /// Where finished entries go.
 struct Outlet<'a> {
     files: &'a mut Vec<Followed>,
+    tap: &'a Tap,
+    unfinished: &'a mut Unfinished,
+    redactor: &'a mut Redactor,
+    derive: &'a mut Derive,
     sink: &'a mut dyn Sink,
     ledger: &'a mut Ledger,
     last_time: &'a mut Timestamp,
@@ -536,6 +558,9 @@ impl Outlet<'_> {
         }
         self.waiting_since.get_or_insert(entry.time);
         self.ledger.lines += 1;
+        // Nobody after this sees what must not leave: neither a label nor the sink.
+        let entry = self.redactor.redact(self.unfinished, &entry);
+        self.derive.count(self.tap, &entry);
         self.sink.push(
             file.number,
             file.name_of(&entry),

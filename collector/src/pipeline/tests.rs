@@ -18,7 +18,9 @@ use super::engine::Engine;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ReserveLimits, StartPolicy};
 use crate::ship::{BatchId, Doubt, Receipt, Sink, SinkStatus, Waker};
-use crate::{discover, parse};
+use crate::{derive, discover, parse, redact};
+
+mod derived;
 
 mod naming;
 
@@ -122,6 +124,8 @@ struct World {
     rotations: u32,
     time: i64,
     lost: u64,
+    redact: redact::Settings,
+    derive: derive::Settings,
 }
 
 const CONTAINER: &str = "var/log/pods/shop_order-1_11111111-2222-3333-4444-555555555555/app";
@@ -146,6 +150,8 @@ impl World {
             rotations: 0,
             time: 1_700_000_000_000_000_000,
             lost: 0,
+            redact: redact::Settings::default(),
+            derive: derive::Settings::unset(),
         };
         world.start();
         world
@@ -162,11 +168,23 @@ impl World {
     }
 
     fn start_with(&mut self, sink: Box<dyn Sink>) {
+        let engine = Engine::new(
+            self.config(),
+            sink,
+            Waker::new().unwrap(),
+            Box::new(self.clock.clone()),
+        );
+        self.engine = Some(engine.unwrap());
+    }
+
+    fn config(&self) -> Config {
         let mut discover = discover::Settings::new(self.root.path());
         discover.host_logs = vec!["/var/log/*.log".to_owned()];
-        let config = Config {
+        Config {
             discover,
             parse: parse::Settings::default(),
+            redact: self.redact.clone(),
+            derive: self.derive.clone(),
             node: Arc::new(Node::default()),
             state: self.root.path().join("state"),
             start: StartPolicy::Beginning,
@@ -180,14 +198,7 @@ impl World {
             batch_delay: Duration::from_millis(10),
             checkpoint_interval: Duration::from_millis(50),
             until_drained: false,
-        };
-        let engine = Engine::new(
-            config,
-            sink,
-            Waker::new().unwrap(),
-            Box::new(self.clock.clone()),
-        );
-        self.engine = Some(engine.unwrap());
+        }
     }
 
     fn kill(&mut self) {
