@@ -8,8 +8,6 @@ use crate::parse::Flush;
 
 /// How long a turn may read before events and receipts are seen to.
 const TURN_TIME: Duration = Duration::from_millis(50);
-/// When one look finds this much, the next one comes soon.
-const BUSY_BYTES: u64 = 32 * 1024;
 /// After this many looks in a row that found something, a directory's events are turned off.
 const LOOKS_UNTIL_PARKED: u32 = 20;
 
@@ -21,7 +19,6 @@ impl Engine {
         let begin = self.clock.elapsed();
         let mut ready = self.hot.clone();
         let mut found = Vec::new();
-        let mut read_bytes = 0;
         self.more = false;
         while !ready.is_empty() {
             let mut again = Vec::new();
@@ -31,10 +28,7 @@ impl Engine {
                     again.clear();
                     break;
                 }
-                if let Some(bytes) = self.read_stream(index)
-                    && bytes > 0
-                {
-                    read_bytes += bytes;
+                if self.read_stream(index) == Some(true) {
                     again.push(index);
                     found.push(index);
                 }
@@ -48,11 +42,6 @@ impl Engine {
                 break;
             }
         }
-        self.look_pause = if read_bytes >= BUSY_BYTES {
-            LOOK_INTERVAL.0
-        } else {
-            (self.look_pause * 2).min(LOOK_INTERVAL.1)
-        };
         found.sort_unstable();
         found.dedup();
         self.cool(&found);

@@ -1,7 +1,5 @@
 //! Handing over, receipts and positions: what is out, what is received, what is durable.
 
-use std::time::Duration;
-
 use super::engine::Engine;
 use crate::chain::Chain;
 use crate::ship::{BatchId, Receipt};
@@ -9,18 +7,12 @@ use crate::ship::{BatchId, Receipt};
 // === impl Engine ===
 
 impl Engine {
-    /// Hands the open batch over if it has waited long enough, or if nothing would join it before it has.
+    /// Hands the open batch over if it has waited long enough.
     pub(super) fn submit_due(&mut self) {
         let Some(since) = self.batch_since else {
             return;
         };
-        let next_look = match (self.more, self.hot.is_empty()) {
-            (true, _) => Duration::ZERO,
-            (false, false) => self.look_pause,
-            (false, true) => self.config.batch_delay,
-        };
-        let waited = self.clock.elapsed().saturating_sub(since);
-        if waited + next_look >= self.config.batch_delay {
+        if self.clock.elapsed().saturating_sub(since) >= self.config.batch_delay {
             self.submit();
         }
     }
