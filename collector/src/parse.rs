@@ -12,9 +12,9 @@ use record::origin::Format;
 use record::{Entry, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::app::object as app_of;
 pub use self::assembler::{Assembler, RawLine, Scratch};
 pub use self::level::level_of;
-pub(crate) use self::app::object as app_of;
 
 mod piece;
 

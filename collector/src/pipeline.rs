@@ -1,8 +1,8 @@
 //! The loop that moves lines: one thread that looks, reads, hands over, takes receipts and remembers.
 //!
 //! Everything that must be in order happens in this thread, so nothing here is locked. It sleeps until a file changes,
-//! a receipt comes or a deadline passes; files that grow all the time are looked at every [`LOOK_INTERVAL`] instead of
-//! being told of each write. Sinks and probes have threads of their own.
+//! a receipt comes or a deadline passes; files that grow all the time are looked at in intervals ([`LOOK_INTERVAL`])
+//! instead of being told of each write. Sinks and probes have threads of their own.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -29,8 +29,10 @@ mod receive;
 mod settle;
 mod report;
 
-/// How often growing files are looked at. Half of the delay a person notices, and twenty wake-ups a second at most.
-pub const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// How often growing files are looked at: while much is written, and while little is. Even the longer one is a delay that
+/// hardly anybody notices, and the shorter one is twenty wake-ups a second at most.
+pub const LOOK_INTERVAL: (Duration, Duration) =
+    (Duration::from_millis(50), Duration::from_millis(200));
 
 /// Why the collector does not start.
 #[derive(Debug, thiserror::Error)]

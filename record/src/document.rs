@@ -143,6 +143,8 @@ impl Rendered {
 
     /// Appends the document of `entry` as one JSON object without a newline.
     pub fn write_json(&self, entry: &Entry<'_>, out: &mut Vec<u8>) {
+        // Enough for a usual document, so that the appends below find room.
+        out.reserve(entry.message.len() + self.tail.len() + 256);
         out.extend_from_slice(b"{\"@timestamp\":\"");
         entry.time.write_rfc3339(out);
         out.extend_from_slice(b"\",\"message\":\"");

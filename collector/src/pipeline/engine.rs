@@ -22,7 +22,7 @@ use crate::reserve::{self, Reserve};
 use crate::ship::{BatchId, Sink, Waker};
 
 /// How often waiting groups, deleted files and rates are seen to.
-const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
+const SETTLE_INTERVAL: Duration = LOOK_INTERVAL.1;
 
 /// Everything the loop knows.
 #[expect(
@@ -80,6 +80,8 @@ pub(super) struct Engine {
     pub(super) committed_at: Duration,
     pub(super) retry_commit_at: Duration,
     pub(super) turned_at: Duration,
+    /// How soon growing files are looked at again.
+    pub(super) look_pause: Duration,
     /// Whether the last turn left something to read at once.
     pub(super) more: bool,
 }
@@ -139,6 +141,7 @@ impl Engine {
             committed_at: Duration::ZERO,
             retry_commit_at: Duration::ZERO,
             turned_at: Duration::ZERO,
+            look_pause: LOOK_INTERVAL.0,
             more: true,
             config,
         };
@@ -324,9 +327,7 @@ impl Engine {
         let left = |at: Duration| at.saturating_sub(now);
         let mut pause = left(self.scanned_at + self.discovery.rescan_after());
         if !self.hot.is_empty() {
-            pause = pause
-                .min(LOOK_INTERVAL)
-                .min(left(self.settled_at + SETTLE_INTERVAL));
+            pause = pause.min(self.look_pause);
         }
         if let Some(since) = self.batch_since {
             pause = pause.min(left(since + self.config.batch_delay));

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use super::LOOK_INTERVAL;
 use super::engine::Engine;
 use super::stream::{Hands, Look, Stream};
 use crate::parse::Flush;
 
 /// How long a turn may read before events and receipts are seen to.
 const TURN_TIME: Duration = Duration::from_millis(50);
+/// When one look finds this much, the next one comes soon.
+const BUSY_BYTES: u64 = 32 * 1024;
 /// After this many looks in a row that found something, a directory's events are turned off.
 const LOOKS_UNTIL_PARKED: u32 = 20;
 
@@ -19,6 +22,7 @@ impl Engine {
         let begin = self.clock.elapsed();
         let mut ready = self.hot.clone();
         let mut found = Vec::new();
+        let mut read_bytes = 0;
         self.more = false;
         while !ready.is_empty() {
             let mut again = Vec::new();
@@ -28,7 +32,10 @@ impl Engine {
                     again.clear();
                     break;
                 }
-                if self.read_stream(index) == Some(true) {
+                if let Some(bytes) = self.read_stream(index)
+                    && bytes > 0
+                {
+                    read_bytes += bytes;
                     again.push(index);
                     found.push(index);
                 }
@@ -42,6 +49,11 @@ impl Engine {
                 break;
             }
         }
+        self.look_pause = if read_bytes >= BUSY_BYTES {
+            LOOK_INTERVAL.0
+        } else {
+            (self.look_pause * 2).min(LOOK_INTERVAL.1)
+        };
         found.sort_unstable();
         found.dedup();
         self.cool(&found);
@@ -116,19 +128,20 @@ impl Engine {
         }
     }
 
-    /// Gives one stream its turn. `Some(true)`: it read something; `None`: it has ended.
-    fn read_stream(&mut self, index: usize) -> Option<bool> {
+    /// Gives one stream its turn, and says how many bytes it moved on: 0 if there was nothing. `None`: it has ended.
+    fn read_stream(&mut self, index: usize) -> Option<u64> {
         let now = self.clock.elapsed();
         let draining = self.draining;
         self.reopen(index);
         self.identify_waiting(index);
-        let was_touched = self.stream_mut(index)?.touched;
+        let stream = self.stream_mut(index)?;
+        let (was_touched, read_before) = (stream.touched, stream.ledger.read);
         let mut replaced = None;
         let mut read_some = false;
         {
             let (stream, mut hands) = self.hands(index)?;
             if stream.is_limited(now) {
-                return Some(false);
+                return Some(0);
             }
             hands.quantum_bytes = stream.quantum_bytes(hands.sink, now);
             let mut at = 0;
@@ -150,6 +163,7 @@ impl Engine {
         }
         let stream = self.stream_mut(index)?;
         let is_touched = stream.touched && !was_touched;
+        let read_bytes = stream.ledger.read - read_before;
         let unsaved = stream.files.iter().filter(|file| !file.saved && file.dirty);
         let unsaved: Vec<u64> = unsaved.map(|file| file.number).collect();
         self.urgent |= !unsaved.is_empty();
@@ -161,9 +175,9 @@ impl Engine {
         }
         if let Some(at) = replaced {
             self.replace(index, at);
-            return Some(true);
+            return Some(1);
         }
-        Some(read_some)
+        Some(if read_some { read_bytes.max(1) } else { 0 })
     }
 }
 

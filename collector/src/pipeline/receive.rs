@@ -1,5 +1,7 @@
 //! Handing over, receipts and positions: what is out, what is received, what is durable.
 
+use std::time::Duration;
+
 use super::engine::Engine;
 use crate::chain::Chain;
 use crate::ship::{BatchId, Receipt};
@@ -7,12 +9,18 @@ use crate::ship::{BatchId, Receipt};
 // === impl Engine ===
 
 impl Engine {
-    /// Hands the open batch over if it has waited long enough.
+    /// Hands the open batch over if it has waited long enough, or if nothing would join it before it has.
     pub(super) fn submit_due(&mut self) {
         let Some(since) = self.batch_since else {
             return;
         };
-        if self.clock.elapsed().saturating_sub(since) >= self.config.batch_delay {
+        let next_look = match (self.more, self.hot.is_empty()) {
+            (true, _) => Duration::ZERO,
+            (false, false) => self.look_pause,
+            (false, true) => self.config.batch_delay,
+        };
+        let waited = self.clock.elapsed().saturating_sub(since);
+        if waited + next_look >= self.config.batch_delay {
             self.submit();
         }
     }
@@ -95,7 +103,7 @@ impl Engine {
 
     /// Makes positions durable. On an error everything stays as it is and is tried again.
     pub(super) fn commit(&mut self) -> bool {
-        const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+        const RETRY: Duration = Duration::from_secs(1);
         let now = self.clock.elapsed();
         let streams = &self.streams;
         let states = self.dirty.iter().filter_map(|(index, number)| {

@@ -146,7 +146,7 @@ impl Elasticsearch {
         let (orders, incoming) = unbounded_channel();
         let (tell, done) = channel();
         let status = Arc::new(Mutex::new(books::empty()));
-        let builder = Builder::new(settings.layout.clone());
+        let builder = Builder::new(settings.layout.clone(), settings.batch_bytes);
         let batch_bytes = settings.batch_bytes;
         let stuck = Arc::new(Stuck::default());
         let shown = (Arc::clone(&status), Arc::clone(&stuck));

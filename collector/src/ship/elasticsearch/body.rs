@@ -78,10 +78,10 @@ struct Prepared {
 // === impl Builder ===
 
 impl Builder {
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(super) fn new(layout: Layout, batch_bytes: usize) -> Self {
         Self {
             layout,
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(batch_bytes),
             items: Vec::new(),
             prepared: HashMap::new(),
             current: None,

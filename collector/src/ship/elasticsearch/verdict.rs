@@ -100,7 +100,25 @@ pub fn verdict(answer: &Answer, sent: usize) -> Verdict {
 /// write. Everything else is for the parser.
 fn all_created(body: &[u8], sent: usize) -> Option<Vec<Outcome>> {
     const ITEM: &[u8] = br#"{"create":{"status":201}},"#;
-    let items = body.strip_prefix(br#"{"items":["#)?.strip_suffix(b"]}")?;
+    const ITEMS: &[u8] = br#""items":["#;
+    const HEAD_BYTES_MAX: usize = 64;
+    let beginning = body.get(..body.len().min(HEAD_BYTES_MAX))?;
+    let at = beginning
+        .windows(ITEMS.len())
+        .position(|window| window == ITEMS)?;
+    let (head, rest) = body.split_at_checked(at)?;
+    let is_usual_member = |member: &[u8]| match member.strip_prefix(br#""took":"#) {
+        Some(took) => !took.is_empty() && took.iter().all(u8::is_ascii_digit),
+        None => member.is_empty() || member == br#""errors":false"#,
+    };
+    if !head
+        .strip_prefix(b"{")?
+        .split(|byte| *byte == b',')
+        .all(is_usual_member)
+    {
+        return None;
+    }
+    let items = rest.strip_prefix(ITEMS)?.strip_suffix(b"]}")?;
     if items.len() + 1 != sent * ITEM.len() {
         return None;
     }
