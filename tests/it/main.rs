@@ -13,6 +13,7 @@ mod choices;
 mod clock_jumps;
 mod copytruncate_to_the_same_banner;
 mod disk_full;
+mod elasticsearch;
 mod hostile_volume;
 mod killed_at_random_moments;
 mod many_files;

@@ -56,6 +56,8 @@ struct State {
     indices: Indices,
     plan: Plan,
     journal: Vec<Exchange>,
+    /// Bulk requests with which something went wrong by the plan.
+    mishaps: usize,
     /// Requests that no real server would answer with 200, or that the fake does not know.
     unexpected: Vec<String>,
     /// What the `Authorization` header must be.
@@ -63,6 +65,7 @@ struct State {
     is_template_forbidden: bool,
     is_busy: bool,
     is_queue_full: bool,
+    is_rolling: bool,
     body_bytes_max: usize,
 }
 
@@ -84,11 +87,13 @@ impl Fake {
             indices: Indices::new(engine),
             plan: Plan::seeded(0),
             journal: Vec::new(),
+            mishaps: 0,
             unexpected: Vec::new(),
             authorization: None,
             is_template_forbidden: false,
             is_busy: false,
             is_queue_full: false,
+            is_rolling: false,
             body_bytes_max: http::BODY_BYTES_MAX as usize,
         })));
         let server = Server::start(shared.clone());
@@ -142,6 +147,21 @@ impl Fake {
         self.state().indices.auto_create = auto_create;
     }
 
+    /// Whether all data streams roll over after each bulk request in which something went wrong, before anybody can ask.
+    pub fn roll_over_after_mishaps(&self, is_rolling: bool) {
+        self.state().is_rolling = is_rolling;
+    }
+
+    /// Stores documents again under their ids, by the side door.
+    pub fn copy_into(&self, name: &str, documents: &[Stored]) {
+        let mut state = self.state();
+        for stored in documents {
+            let source = stored.source.to_string();
+            let stored = state.indices.create(name, &stored.id, source.as_bytes());
+            assert!(stored.is_ok(), "store by the side door: {stored:?}");
+        }
+    }
+
     /// All requests so far.
     pub fn journal(&self) -> Vec<Exchange> {
         self.state().journal.clone()
@@ -150,6 +170,11 @@ impl Fake {
     /// How many documents there are.
     pub fn count(&self) -> usize {
         self.state().indices.count()
+    }
+
+    /// How many bulk requests went wrong by the plan.
+    pub fn mishaps(&self) -> usize {
+        self.state().mishaps
     }
 
     /// Insists that nothing was asked that the fake does not know or that a real server would refuse as malformed.
@@ -300,10 +325,14 @@ impl State {
             ));
         }
         let mishap = self.plan.next_request();
+        self.mishaps += usize::from(mishap != Mishap::None);
         if mishap == Mishap::CutBefore {
             return Reaction::Cut;
         }
         let answer = bulk::answer(self, request, mishap);
+        if self.is_rolling && (mishap != Mishap::None || bulk::has_errors(&answer)) {
+            self.indices.roll_over_all();
+        }
         match mishap {
             Mishap::CutAfter => Reaction::Cut,
             Mishap::CutWithin => Reaction::Answer(answer, Delivery::Half),

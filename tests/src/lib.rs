@@ -21,6 +21,7 @@ pub mod oracle;
 pub mod patience;
 pub mod power;
 pub mod process;
+pub mod scenario;
 pub mod seed;
 pub mod tmpfs;
 pub mod truth;

@@ -31,10 +31,26 @@ pub struct Status {
     pub held_deleted_bytes: u64,
     /// What keeps the store from taking more.
     pub sink_trouble: Option<String>,
+    /// How the sink does.
+    #[serde(default)]
+    pub sink: Sink,
     /// What keeps positions from being durable.
     pub checkpoint_trouble: Option<String>,
     /// Whether all that is there is received.
     pub drained: bool,
+}
+
+/// How the sink does, as far as tests read it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Sink {
+    /// Answers by HTTP status.
+    pub requests: BTreeMap<String, u64>,
+    /// Items by what became of them.
+    pub items: BTreeMap<String, u64>,
+    /// Whether sending pauses.
+    pub breaker_open: bool,
+    /// What waits and why.
+    pub waiting: Vec<String>,
 }
 
 /// One stream's status.
@@ -85,6 +101,8 @@ pub struct Ledger {
     pub acknowledged: u64,
     /// Passed over on purpose.
     pub filtered: u64,
+    /// Refused by the sink for good, and kept aside.
+    pub dead_lettered: u64,
     /// Given up.
     pub abandoned: u64,
     /// Records handed over.
@@ -127,6 +145,15 @@ impl Metrics {
     }
 }
 
+// === impl Sink ===
+
+impl Sink {
+    /// How many items became so: `created`, `known`, `retried`, `dead_lettered`.
+    pub fn items(&self, result: &str) -> u64 {
+        self.items.get(result).copied().unwrap_or(0)
+    }
+}
+
 // === impl Status ===
 
 impl Status {
@@ -144,7 +171,8 @@ impl Status {
         for stream in &self.streams {
             let ledger = &stream.ledger;
             assert!(
-                ledger.acknowledged + ledger.filtered + ledger.abandoned <= ledger.seen,
+                ledger.acknowledged + ledger.filtered + ledger.dead_lettered + ledger.abandoned
+                    <= ledger.seen,
                 "more was received than seen: {stream:#?}"
             );
         }

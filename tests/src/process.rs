@@ -17,6 +17,8 @@ use crate::observe::{Metrics, Status};
 use crate::patience::until;
 use crate::writer::Writer;
 
+mod shipping;
+
 /// The variable that names the program.
 pub const PROGRAM_VARIABLE: &str = "NODETAP_BIN";
 
@@ -30,12 +32,15 @@ pub struct Nodetap {
     state: PathBuf,
     config: Option<PathBuf>,
     log: PathBuf,
+    /// `up`, or `collect` where it ships to a cluster.
+    subcommand: &'static str,
+    urls: Vec<String>,
     flags: Vec<String>,
     program: PathBuf,
     user: Option<u32>,
 }
 
-/// A running `nodetap up`; killed when dropped.
+/// A running `nodetap up` or `nodetap collect`; killed when dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -87,6 +92,8 @@ impl Nodetap {
             state: home.join("state"),
             config: None,
             log: home.join("nodetap.log"),
+            subcommand: "up",
+            urls: Vec::new(),
             flags: Vec::new(),
             program: program(),
             user: None,
@@ -109,7 +116,7 @@ impl Nodetap {
         self
     }
 
-    /// With a further flag of `up`.
+    /// With a further flag of `up` or `collect`.
     #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
@@ -159,6 +166,9 @@ impl Nodetap {
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
+        for url in &self.urls {
+            command.arg("--elasticsearch").arg(url);
+        }
         command.env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
@@ -171,7 +181,7 @@ impl Nodetap {
             .expect("run nodetap")
     }
 
-    /// Starts `up` and waits until it answers.
+    /// Starts `up` (or `collect`) and waits until it answers.
     pub fn start(&self) -> Running {
         self.start_by(|_| {})
     }
@@ -238,7 +248,7 @@ impl Nodetap {
             .append(true)
             .open(&self.log)
             .expect("open nodetap's log");
-        let mut command = self.command("up");
+        let mut command = self.command(self.subcommand);
         command.args(["--listen", "127.0.0.1:0"]).args(&self.flags);
         command
             .stdout(log.try_clone().expect("share nodetap's log"))

@@ -137,6 +137,12 @@ pub(super) fn answer(state: &mut State, request: &Request, mishap: Mishap) -> An
     answer
 }
 
+/// Whether some item was refused.
+pub(super) fn has_errors(answer: &Answer) -> bool {
+    const MARK: &[u8] = b"\"error\":{";
+    answer.body.windows(MARK.len()).any(|window| window == MARK)
+}
+
 fn refusal(state: &State, status: u16, retry_after: Option<u64>, bytes: usize) -> Answer {
     let engine = state.indices.engine;
     let complaint = match status {

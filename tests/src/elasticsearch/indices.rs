@@ -168,6 +168,15 @@ impl Indices {
         Ok(name)
     }
 
+    /// Gives every data stream a new backing index.
+    pub(super) fn roll_over_all(&mut self) {
+        let streams: Vec<String> = self.streams.keys().cloned().collect();
+        for stream in streams {
+            // A stream that can't roll over stays as it is, as with the real ones.
+            drop(self.roll_over(&stream));
+        }
+    }
+
     /// Makes an index.
     pub(super) fn make(&mut self, name: &str, mappings: &Value) -> Result<(), Complaint> {
         if self.indices.contains_key(name) {
