@@ -58,9 +58,10 @@ impl Reserve {
         if self.device(&base)? != device {
             return None;
         }
+        let ending = if carrier.is_gzip() { ".gz" } else { "" };
         let path = base
             .join(DIRECTORY)
-            .join(format!("{}-{number:x}", self.token));
+            .join(format!("{}-{number:x}{ending}", self.token));
         match Self::link(file, &self.place(&path)) {
             Ok(()) => Some(path),
             Err(error) => {

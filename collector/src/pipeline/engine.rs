@@ -80,7 +80,8 @@ pub(super) struct Engine {
     pub(super) committed_at: Duration,
     pub(super) retry_commit_at: Duration,
     pub(super) turned_at: Duration,
-    /// How soon growing files are looked at again.
+    /// When growing files were looked at last, and how soon they are again.
+    pub(super) looked_at: Duration,
     pub(super) look_pause: Duration,
     /// Whether the last turn left something to read at once.
     pub(super) more: bool,
@@ -141,6 +142,7 @@ impl Engine {
             committed_at: Duration::ZERO,
             retry_commit_at: Duration::ZERO,
             turned_at: Duration::ZERO,
+            looked_at: Duration::ZERO,
             look_pause: LOOK_INTERVAL.0,
             more: true,
             config,
@@ -252,6 +254,7 @@ impl Engine {
             if !stream.listed {
                 stream.listed = true;
                 self.hot.push(index);
+                self.more = true;
             }
         }
     }
@@ -327,7 +330,7 @@ impl Engine {
         let left = |at: Duration| at.saturating_sub(now);
         let mut pause = left(self.scanned_at + self.discovery.rescan_after());
         if !self.hot.is_empty() {
-            pause = pause.min(self.look_pause);
+            pause = pause.min(left(self.looked_at + self.look_pause));
         }
         if let Some(since) = self.batch_since {
             pause = pause.min(left(since + self.config.batch_delay));

@@ -9,8 +9,8 @@ use crate::parse::Flush;
 
 /// How long a turn may read before events and receipts are seen to.
 const TURN_TIME: Duration = Duration::from_millis(50);
-/// When one look finds this much, the next one comes soon.
-const BUSY_BYTES: u64 = 32 * 1024;
+/// When this much is written, the next look comes soon.
+const BUSY_BYTES_PER_SECOND: f64 = 512.0 * 1024.0;
 /// After this many looks in a row that found something, a directory's events are turned off.
 const LOOKS_UNTIL_PARKED: u32 = 20;
 
@@ -20,6 +20,12 @@ impl Engine {
     /// Reads what the listed streams have, in turns, until nothing is left, the sink is full or time is up.
     pub(super) fn read(&mut self) {
         let begin = self.clock.elapsed();
+        let since = begin.saturating_sub(self.looked_at);
+        if !self.more && since < self.look_pause {
+            // It is a receipt that woke us.
+            return;
+        }
+        self.looked_at = begin;
         let mut ready = self.hot.clone();
         let mut found = Vec::new();
         let mut read_bytes = 0;
@@ -49,10 +55,10 @@ impl Engine {
                 break;
             }
         }
-        self.look_pause = if read_bytes >= BUSY_BYTES {
+        self.look_pause = if read_bytes as f64 >= since.as_secs_f64() * BUSY_BYTES_PER_SECOND {
             LOOK_INTERVAL.0
         } else {
-            (self.look_pause * 2).min(LOOK_INTERVAL.1)
+            LOOK_INTERVAL.1
         };
         found.sort_unstable();
         found.dedup();

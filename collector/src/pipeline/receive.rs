@@ -14,12 +14,13 @@ impl Engine {
         let Some(since) = self.batch_since else {
             return;
         };
+        let now = self.clock.elapsed();
         let next_look = match (self.more, self.hot.is_empty()) {
             (true, _) => Duration::ZERO,
-            (false, false) => self.look_pause,
+            (false, false) => (self.looked_at + self.look_pause).saturating_sub(now),
             (false, true) => self.config.batch_delay,
         };
-        let waited = self.clock.elapsed().saturating_sub(since);
+        let waited = now.saturating_sub(since);
         if waited + next_look >= self.config.batch_delay {
             self.submit();
         }

@@ -264,7 +264,9 @@ impl Courier {
             self.limit.failed();
         }
         let mut by_index: BTreeMap<IndexNumber, (Vec<Item>, String)> = BTreeMap::new();
-        for (item, reason) in again {
+        for (mut item, reason) in again {
+            // A primary that failed may have written it before it did; only a clear refusal says that it was not.
+            item.doubtful |= !reason.starts_with("HTTP 4");
             let entry = by_index.entry(item.index).or_default();
             entry.0.push(item);
             entry.1 = reason;
