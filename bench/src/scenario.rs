@@ -17,6 +17,7 @@ mod probe;
 mod live;
 mod idle;
 mod bare;
+mod shipped;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -35,6 +36,22 @@ pub enum Scenario {
     UpIdle,
     /// What the bare work costs on this machine
     Loop,
+    /// Old logs to Elasticsearch, with and without compression, beside the limit loop
+    SinkBackfill,
+    /// Live logs with rotation to Elasticsearch
+    SinkLive,
+    /// A few lines a second to Elasticsearch
+    SinkSlow,
+    /// Thousands of quiet files and a few slow ones to Elasticsearch
+    SinkIdle,
+    /// Live logs while nodetap is killed twice
+    SinkCrash,
+    /// Old logs while nodetap is killed once
+    SinkCrashBackfill,
+    /// Live logs while Elasticsearch is down
+    SinkOutage,
+    /// Old logs to an Elasticsearch that refuses some items, requests and connections
+    SinkFaults,
 }
 
 /// Where and how large.
@@ -66,6 +83,14 @@ pub fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Outcome> {
         Scenario::UpLive => live::measure(settings),
         Scenario::UpIdle => idle::measure(settings),
         Scenario::Loop => bare::measure(settings),
+        Scenario::SinkBackfill => shipped::measure_backfill(settings),
+        Scenario::SinkLive => shipped::measure_live(settings),
+        Scenario::SinkSlow => shipped::measure_slow(settings),
+        Scenario::SinkIdle => shipped::measure_idle(settings),
+        Scenario::SinkCrash => shipped::measure_crash(settings),
+        Scenario::SinkCrashBackfill => shipped::measure_crash_backfill(settings),
+        Scenario::SinkOutage => shipped::measure_outage(settings),
+        Scenario::SinkFaults => shipped::measure_faults(settings),
     }
 }
 

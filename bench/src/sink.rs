@@ -4,7 +4,7 @@
 //! put together wrong lack their end mark. A `create` whose `_id` its index has already is answered 409 and not
 //! counted, as Elasticsearch does. It can be made to fail: see [`Faults`]. Nothing can be searched in it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -121,6 +121,8 @@ pub struct Sink {
     latencies: Latencies,
     /// The first document stored, with its action.
     sample: Mutex<Vec<u8>>,
+    /// The index templates that were put here, by name.
+    templates: Mutex<HashMap<String, Value>>,
     version: String,
 }
 
@@ -134,6 +136,7 @@ impl Sink {
             seen: (0..sequences).map(|_| AtomicU8::new(0)).collect(),
             latencies: Latencies::new(),
             sample: Mutex::default(),
+            templates: Mutex::default(),
             version,
         }
     }

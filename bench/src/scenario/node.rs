@@ -53,6 +53,11 @@ impl Node {
         self.folder.join("root/var/log")
     }
 
+    /// The folder that has everything of it.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn root(&self) -> PathBuf {
         self.folder.join("root")
     }

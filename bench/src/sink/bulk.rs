@@ -15,6 +15,33 @@ use crate::token::{END_START, Token, digits};
 /// which of them it is, is known last.
 const HEAD_GOOD: &[u8] = b"{\"took\":3,\"errors\":false,\"items\":[";
 const HEAD_FAILED: &[u8] = b"{\"took\":13,\"errors\":true,\"items\":[";
+/// When the client asked for items only.
+const HEAD_ITEMS: &[u8] = b"{\"items\":[";
+
+/// How much of an answer a client wants to see, by its `filter_path`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Everything.
+    Whole,
+    /// Of each item its status and error, after the head.
+    Items,
+    /// The same without a head.
+    ItemsOnly,
+}
+
+impl Detail {
+    /// What the query of a bulk request asks for.
+    pub(super) fn of_query(query: &str) -> Self {
+        let filter = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("filter_path="));
+        match filter {
+            None => Self::Whole,
+            Some(paths) if paths.split(',').any(|path| path == "errors") => Self::Items,
+            Some(_) => Self::ItemsOnly,
+        }
+    }
+}
 
 /// The counts of one body, added to the shared ones at its end.
 #[derive(Default)]
@@ -71,14 +98,17 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 impl Sink {
     /// Counts the documents of `body`, sent to `path`, and writes the answer into `out`.
     ///
-    /// A `short` answer has the status of each item only, as with `filter_path`.
-    pub(super) fn bulk(&self, path: &str, body: &[u8], short: bool, out: &mut Vec<u8>) {
+    /// Any `filter_path` is taken for one that asks for the items' states and errors.
+    pub(super) fn bulk(&self, path: &str, body: &[u8], detail: Detail, out: &mut Vec<u8>) {
         let now = now_micros();
         let mut counts = Counts::default();
         let mut failed = false;
         let mut rest = body;
         out.clear();
-        out.extend_from_slice(HEAD_GOOD);
+        out.extend_from_slice(match detail {
+            Detail::Whole | Detail::Items => HEAD_GOOD,
+            Detail::ItemsOnly => HEAD_ITEMS,
+        });
         while !rest.is_empty() {
             let line = next_line(&mut rest);
             if line.is_empty() {
@@ -98,10 +128,10 @@ impl Sink {
                 self.count_document(document, now, &mut counts);
                 self.keep_sample(line, document);
             }
-            answer_item(out, &action, status, short);
+            answer_item(out, &action, status, detail != Detail::Whole);
         }
         out.extend_from_slice(b"]}");
-        if failed {
+        if failed && detail != Detail::ItemsOnly {
             out.splice(..HEAD_GOOD.len(), HEAD_FAILED.iter().copied());
         }
         self.add(&counts, now);
@@ -215,10 +245,15 @@ fn answer_item(out: &mut Vec<u8>, action: &Action<'_>, status: u16, short: bool)
         429 => "es_rejected_execution_exception",
         _ => "document_parsing_exception",
     };
+    let place = if short {
+        String::new()
+    } else {
+        format!("\"_index\":\"logs\",\"_id\":\"{id}\",")
+    };
     push(
         out,
         format_args!(
-            "{{\"{operation}\":{{\"_index\":\"logs\",\"_id\":\"{id}\",\"status\":{status},\"error\":{{\"type\":\"{error}\",\"reason\":\"[{id}]: refused\"}}}}}}"
+            "{{\"{operation}\":{{{place}\"status\":{status},\"error\":{{\"type\":\"{error}\",\"reason\":\"[{id}]: refused\"}}}}}}"
         ),
     );
 }
@@ -252,8 +287,29 @@ mod tests {
 
     fn answer(sink: &Sink, body: &str) -> Value {
         let mut out = Vec::new();
-        sink.bulk("/_bulk", body.as_bytes(), false, &mut out);
+        sink.bulk("/_bulk", body.as_bytes(), Detail::Whole, &mut out);
         serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn an_answer_has_what_was_asked_for() {
+        let body = item("x", 1, false, "") + &item("x", 1, false, "");
+        let answer = |query| {
+            let (sink, mut out) = (sink(), Vec::new());
+            sink.bulk("/_bulk", body.as_bytes(), Detail::of_query(query), &mut out);
+            serde_json::from_slice::<Value>(&out).unwrap()
+        };
+        assert_eq!(answer("")["items"][1]["create"]["_id"], "x");
+        let items = answer("timeout=1s&filter_path=items.*.status,items.*.error.type");
+        assert_eq!(
+            items["items"][0],
+            serde_json::json!({"create": {"status": 201}})
+        );
+        assert_eq!(items["items"][1]["create"]["status"], 409);
+        assert!(items.get("errors").is_none() && items.get("took").is_none());
+        let with_head = answer("filter_path=took,errors,items.*.status");
+        assert_eq!(with_head["errors"], true);
+        assert!(with_head["items"][1]["create"].get("_id").is_none());
     }
 
     #[test]
@@ -316,7 +372,12 @@ mod tests {
         let body = item("x", 1, false, "") + "{\"create\":{}}";
         for length in 0..body.len() {
             let mut out = Vec::new();
-            sink.bulk("/_bulk", &body.as_bytes()[..length], true, &mut out);
+            sink.bulk(
+                "/_bulk",
+                &body.as_bytes()[..length],
+                Detail::ItemsOnly,
+                &mut out,
+            );
             assert!(serde_json::from_slice::<Value>(&out).is_ok());
         }
     }

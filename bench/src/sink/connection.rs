@@ -11,8 +11,9 @@ use memchr::memchr;
 use rustix::net::sockopt::set_socket_linger;
 
 use super::Sink;
+use super::bulk::Detail;
 use super::faults::Fate;
-use super::server::other_answer;
+use super::server::{other_answer, template_answer};
 
 const READ_BYTES: usize = 256 * 1024;
 
@@ -178,8 +179,13 @@ impl Connection {
             let cut = if sink.faults.is_down() {
                 true
             } else if path.ends_with("/_bulk") {
-                let short = query.contains("filter_path");
-                self.answer_bulk(sink, path, &request.encoding, short, &mut buffers)?
+                let detail = Detail::of_query(query);
+                self.answer_bulk(sink, path, &request.encoding, detail, &mut buffers)?
+            } else if let Some(name) = path.strip_prefix("/_index_template/") {
+                // Templates are small, and sent as they are.
+                let (status, body) = template_answer(sink, &request.method, name, &buffers.wire);
+                self.answer(status, body.as_bytes(), request.method == "HEAD")?;
+                false
             } else {
                 let body = other_answer(sink, &request.method, path);
                 self.answer("200 OK", body.as_bytes(), request.method == "HEAD")?;
@@ -201,7 +207,7 @@ impl Connection {
         sink: &Sink,
         path: &str,
         encoding: &Encoding,
-        short: bool,
+        detail: Detail,
         buffers: &mut Buffers,
     ) -> io::Result<bool> {
         let counters = &sink.counters;
@@ -229,7 +235,7 @@ impl Connection {
             return Ok(false);
         };
         counters.body_bytes.fetch_add(body.len() as u64, Relaxed);
-        sink.bulk(path, body, short, out);
+        sink.bulk(path, body, detail, out);
         thread::sleep(sink.faults.delay());
         if fate == Fate::ResetAfter || sink.faults.is_down() {
             counters.resets.fetch_add(1, Relaxed);

@@ -132,6 +132,33 @@ fn admin_answer(sink: &Sink, path: &str, name: &str, value: &str) -> String {
     }
 }
 
+/// An index template put or asked for; the status beside what is said.
+pub(super) fn template_answer(
+    sink: &Sink,
+    method: &str,
+    name: &str,
+    body: &[u8],
+) -> (&'static str, String) {
+    let mut templates = sink
+        .templates
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if matches!(method, "PUT" | "POST") {
+        let Ok(template) = serde_json::from_slice(body) else {
+            return ("400 Bad Request", json!({"status": 400}).to_string());
+        };
+        templates.insert(name.to_owned(), template);
+        return ("200 OK", json!({"acknowledged": true}).to_string());
+    }
+    match templates.get(name) {
+        Some(template) => {
+            let found = json!([{"name": name, "index_template": template}]);
+            ("200 OK", json!({"index_templates": found}).to_string())
+        }
+        None => ("404 Not Found", json!({"status": 404}).to_string()),
+    }
+}
+
 /// Everything that is not a bulk request: enough of the API for a collector to start.
 pub(super) fn other_answer(sink: &Sink, method: &str, path: &str) -> String {
     let answer = match (method, path) {
