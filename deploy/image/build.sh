@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Builds the static program and packs it into target/nodetap-image.tar; needs no daemon and no root.
+#
+#   build.sh [OUT.tar]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-target=x86_64-unknown-linux-gnu
-built=${CARGO_TARGET_DIR:-target}/$target/release/nodetap
+built=${CARGO_TARGET_DIR:-target}/release/nodetap
 
-# With the C library linked in (docs/decisions/0008-static-with-glibc.md): the image has none.
-RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked -p cli --target "$target"
+# With the C library linked in (docs/decisions/0008-static-with-glibc.md): the image has none. The flag goes to the last
+# step alone, so all libraries are those of an ordinary release build.
+cargo rustc --release --locked -p cli --bin nodetap -- -C target-feature=+crt-static
 
 # A program that still asks for an interpreter would not start in an image that has none.
 if readelf --program-headers "$built" | grep -q INTERP; then

@@ -18,8 +18,11 @@ use crate::witness::{Exhibit, Witness};
 /// Images are unpacked and pods started by daemons that share two cores.
 const PATIENCE: Duration = Duration::from_mins(3);
 const WRITER: &str = "localhost/nodetap/writer:1";
-/// What `collect` may do beyond its own user, as in linux/capability.h: `DAC_READ_SEARCH`.
-const CAPABILITIES: u64 = 1 << 2;
+/// Bits of linux/capability.h.
+const DAC_READ_SEARCH: u64 = 1 << 2;
+const NET_ADMIN: u64 = 1 << 12;
+const NET_RAW: u64 = 1 << 13;
+const SYS_PTRACE: u64 = 1 << 19;
 /// The lines that the volume's writer writes.
 const VOLUME_LINES: usize = 1000;
 
@@ -49,9 +52,15 @@ fn the_daemon_set_collects_and_loses_nothing_while_its_pod_is_away() {
     ];
     cluster.add_pod("files", &files);
     cluster.add_pod("web", &["-tag=web", "-rate=100"]);
-    cluster.await_collector();
-    watch.did("saw the collector's container become ready");
-    cluster.collector_has_no_other_rights();
+    cluster.await_ready();
+    watch.did("saw the DaemonSet's containers become ready");
+    cluster.may_do_no_more(
+        "collect",
+        DAC_READ_SEARCH,
+        &["/host/var/log", "/var/lib/nodetap"],
+    );
+    let kernel = NET_ADMIN | NET_RAW | SYS_PTRACE | DAC_READ_SEARCH;
+    cluster.may_do_no_more("export", kernel, &["/var/lib/nodetap"]);
     let nodetap = cluster.nodetap();
     within(PATIENCE, "what the pods write is found", || {
         let documents = nodetap.documents(&[]);
@@ -87,7 +96,8 @@ fn count(documents: &Documents, end: &str) -> usize {
 /// read-only leaves the mounts below it as they are.
 fn is_of_others(place: &str) -> bool {
     let own = ["/dev", "/proc", "/sys", "/etc/hosts"];
-    own.iter().any(|own| place.starts_with(own)) || place.contains("/volumes/kubernetes.io~")
+    let below = ["/volumes/kubernetes.io~", "/host/proc/"];
+    own.iter().any(|own| place.starts_with(own)) || below.iter().any(|part| place.contains(part))
 }
 
 /// What nodetap says of itself is read by nodetap too, and never ends.
@@ -224,46 +234,43 @@ impl Cluster {
         }
     }
 
-    fn await_collector(&self) {
-        within(PATIENCE, "the container `collect` is ready", || {
+    fn await_ready(&self) {
+        within(PATIENCE, "all containers of the pod are ready", || {
             let pods = self.pods();
-            let containers = pods
-                .iter()
-                .filter_map(|pod| pod["status"]["containerStatuses"].as_array())
-                .flatten();
-            let mut collectors = containers.filter(|container| container["name"] == "collect");
-            match collectors.next() {
-                Some(container) if container["ready"] == true => Ok(()),
-                Some(container) => Err(container.to_string()),
-                None => Err(format!("pods: {pods:?}")),
+            let of_pod = |pod: &Value| pod["status"]["containerStatuses"].as_array().cloned();
+            let containers: Vec<Value> = pods.iter().filter_map(of_pod).flatten().collect();
+            let ready = |container: &&Value| container["ready"] == true;
+            match containers.iter().filter(ready).count() {
+                2 => Ok(()),
+                _ => Err(format!("pods: {pods:?}")),
             }
         });
     }
 
     /// Looks at the running process, not at what the manifest says of it.
-    fn collector_has_no_other_rights(&self) {
-        let process = self.process("/bin/nodetap\0collect\0");
+    fn may_do_no_more(&self, subcommand: &str, capabilities: u64, writable: &[&str]) {
+        let process = self.process(&format!("/bin/nodetap\0{subcommand}\0"));
         let status = fs::read_to_string(process.join("status")).expect("read a process's status");
         let value = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             line.unwrap_or_else(|| panic!("no {name} in {status}"))
                 .trim()
         };
-        let allowed = format!("{CAPABILITIES:016x}");
+        let allowed = format!("{capabilities:016x}");
         for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
-            assert_eq!(value(set), allowed, "{set}");
+            assert_eq!(value(set), allowed, "{subcommand}: {set}");
         }
         assert_eq!((value("NoNewPrivs:"), value("Seccomp:")), ("1", "2"));
         let mounts = fs::read_to_string(process.join("mountinfo")).expect("read the mounts");
-        let mut writable: Vec<&str> = mounts
+        let mut found: Vec<&str> = mounts
             .lines()
             .map(|line| line.split(' ').collect::<Vec<_>>())
             .filter(|fields| fields[5].split(',').any(|option| option == "rw"))
             .map(|fields| fields[4])
             .filter(|place| !is_of_others(place))
             .collect();
-        writable.sort_unstable();
-        assert_eq!(writable, ["/host/var/log", "/var/lib/nodetap"]);
+        found.sort_unstable();
+        assert_eq!(found, writable, "{subcommand}");
         let token = mounts.contains(" /var/run/secrets") || mounts.contains(" /run/secrets");
         assert!(!token, "the container has API credentials: {mounts}");
     }
@@ -300,7 +307,7 @@ impl Cluster {
 
     fn bring_collector_back(&self) {
         self.select_nodes("linux");
-        self.await_collector();
+        self.await_ready();
     }
 
     fn select_nodes(&self, system: &str) {

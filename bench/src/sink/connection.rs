@@ -182,8 +182,9 @@ impl Connection {
                 let detail = Detail::of_query(query);
                 self.answer_bulk(sink, path, &request.encoding, detail, &mut buffers)?
             } else if let Some(name) = path.strip_prefix("/_index_template/") {
-                // Templates are small, and sent as they are.
-                let (status, body) = template_answer(sink, &request.method, name, &buffers.wire);
+                let Buffers { wire, plain, .. } = &mut buffers;
+                let template = decode(&request.encoding, wire, plain)?;
+                let (status, body) = template_answer(sink, &request.method, name, template);
                 self.answer(status, body.as_bytes(), request.method == "HEAD")?;
                 false
             } else {
