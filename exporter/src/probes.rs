@@ -1,14 +1,29 @@
 //! Which probes are there? One file each, and this table.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::probe::Entry;
 
+use self::readiness::target::Target;
+use self::readiness::verdict::Readiness;
+
+pub mod bypass;
 pub mod conntrack;
+pub mod control_plane;
+pub mod keepalived;
 pub mod lvs;
+pub mod readiness;
 
 /// Every probe, in the order of the manual.
-pub const PROBES: &[Entry] = &[conntrack::ENTRY, lvs::ENTRY];
+pub const PROBES: &[Entry] = &[
+    conntrack::ENTRY,
+    bypass::ENTRY,
+    lvs::ENTRY,
+    keepalived::ENTRY,
+    readiness::ENTRY,
+    control_plane::ENTRY,
+];
 
 /// What the probes are told.
 #[derive(Clone, Debug)]
@@ -21,6 +36,16 @@ pub struct Settings {
     pub env: String,
     /// Where the mapping from virtual addresses to services is: a file, or a mounted `ConfigMap`.
     pub lvs_mapping: Option<PathBuf>,
+    /// keepalived's log, below the root; where it usually is when not given.
+    pub keepalived_log: Option<String>,
+    /// Who is pinged, beside the default gateways.
+    pub ping_targets: Vec<Target>,
+    /// Whether the default gateways are pinged.
+    pub ping_gateways: bool,
+    /// Where a probe remembers what must survive a restart.
+    pub state: Option<PathBuf>,
+    /// What the pings mean; `/ready` answers it.
+    pub readiness: Arc<Readiness>,
 }
 
 // === impl Settings ===
@@ -33,6 +58,11 @@ impl Settings {
             off: Vec::new(),
             env: String::new(),
             lvs_mapping: None,
+            keepalived_log: None,
+            ping_targets: Vec::new(),
+            ping_gateways: true,
+            state: None,
+            readiness: Arc::new(Readiness::default()),
         }
     }
 }

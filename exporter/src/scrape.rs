@@ -16,7 +16,8 @@ use crate::family::{DropReason, Families, Family};
 use crate::labels::Labels;
 use crate::place::Place;
 use crate::probe::{Context, Entry, Pace, Probe, Reason};
-use crate::probes::{PROBES, Settings};
+use crate::probes::readiness::verdict::Readiness;
+use crate::probes::{PROBES, Settings, readiness};
 use crate::text;
 
 /// How many scrapes may wait for one probe; more are told that it is late.
@@ -67,6 +68,7 @@ pub const FAMILIES: &[Family] = &[SUCCESS, DURATION, AVAILABLE, LAST_RUN, SERIES
 #[derive(Debug)]
 pub struct Exporter {
     workers: Vec<Worker>,
+    readiness: Arc<Readiness>,
     dropped: Mutex<BTreeMap<(&'static str, DropReason), u64>>,
 }
 
@@ -153,8 +155,17 @@ impl Exporter {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             workers,
+            readiness: Arc::clone(&settings.readiness),
             dropped: Mutex::new(BTreeMap::new()),
         })
+    }
+
+    /// Whether the node is ready, by its targets' answers; `None` where that probe is off.
+    pub fn readiness(&self) -> Option<&Readiness> {
+        self.workers
+            .iter()
+            .any(|worker| worker.entry.name == readiness::ENTRY.name)
+            .then_some(&*self.readiness)
     }
 
     /// Runs the wanted probes, all at once, and waits for them no longer than said.

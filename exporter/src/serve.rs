@@ -1,4 +1,5 @@
-//! Who asks, and what is answered? `/metrics` for Prometheus, `/healthz` for a liveness probe.
+//! Who asks, and what is answered? `/metrics` for Prometheus, `/ready` for load balancers, `/healthz` for a liveness
+//! probe.
 //!
 //! A scrape takes no longer than Prometheus waits (`X-Prometheus-Scrape-Timeout-Seconds`), and no more than a few run at
 //! a time: whoever scrapes in a loop gets 503, not the node's CPUs.
@@ -6,7 +7,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -49,6 +50,7 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/metrics", get(metrics))
+        .route("/ready", get(ready))
         .route("/healthz", get(async || "ok\n"))
         .with_state(shared)
 }
@@ -56,9 +58,23 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
 async fn index() -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/healthz  whether this process works\n",
+        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/ready    whether the network behind this node answers\n/healthz  whether this process works\n",
     )
         .into_response()
+}
+
+/// 200 or 503, and why. 404 where the probe is off: whoever asks should know that nobody looks.
+async fn ready(State(shared): State<Shared>) -> Response {
+    let Some(readiness) = shared.exporter.readiness() else {
+        return refuse(StatusCode::NOT_FOUND, &"the probe `readiness` is off");
+    };
+    let (code, text) = readiness.answer(SystemTime::now());
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, text).into_response()
 }
 
 async fn metrics(

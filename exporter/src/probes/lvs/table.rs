@@ -251,6 +251,10 @@ pub fn parse(text: &str) -> Result<Vec<Service>, ProbeError> {
             ["->", address, forward, weight, active, inactive] => {
                 let (ip, port) = address_of(address).ok_or_else(wrong)?;
                 let service = services.last_mut().ok_or_else(wrong)?;
+                // The file does not tell for which family a mark is; its real servers do.
+                if let Key::Mark { ipv6, .. } = &mut service.key {
+                    *ipv6 = ip.is_ipv6();
+                }
                 service.destinations.push(Destination {
                     ip,
                     port,

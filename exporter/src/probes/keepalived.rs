@@ -1,0 +1,389 @@
+//! Are the real servers well, and does the kernel know?
+//!
+//! keepalived removes a real server, or gives it weight 0, when its check fails. What it says in its log, in its notify
+//! FIFO and, where it was made to write one lately, in the dump of its checkers is joined with the kernel's own table: a
+//! check that fails or has not run, a real server that the one has and the other has not, a weight that can't be meant.
+//! keepalived is never signalled: a dump is somebody else's doing, and an old one counts as none.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::family::{Families, Family};
+use crate::labels::Labels;
+use crate::place::Place;
+use crate::probe::{Context, Entry, Pace, Probe, ProbeError, Reason};
+use crate::probes::Settings;
+use crate::probes::lvs::kernel;
+use crate::probes::lvs::table::{Key, parse as parse_table};
+
+use self::follow::Follower;
+use self::log::{Place as Placed, Server};
+use self::model::{Carried, Mismatch, Model, carried};
+
+pub mod dump;
+mod follow;
+pub mod log;
+pub mod model;
+
+/// The line of the table.
+pub const ENTRY: Entry = Entry {
+    name: "keepalived",
+    about: "Are the real servers well, and does the kernel know?",
+    families: FAMILIES,
+    pace: Pace::Every(Duration::from_secs(5)),
+    series_max: 50_000,
+    make: |settings| Box::new(Keepalived::new(settings)),
+};
+
+const V: &[&str] = &["fwmark", "linkaddr", "protocol", "vport"];
+const R: &[&str] = &[
+    "endpoint", "fwmark", "linkaddr", "port", "protocol", "vport",
+];
+const R_KIND: &[&str] = &[
+    "endpoint", "fwmark", "kind", "linkaddr", "port", "protocol", "vport",
+];
+const C: &[&str] = &[
+    "checker", "dynamic", "endpoint", "fwmark", "linkaddr", "method", "port", "protocol", "vport",
+];
+
+const UP: Family = Family::gauge("keepalived_up", &[], "Whether a keepalived process runs.");
+const VRRP: Family = Family::gauge(
+    "keepalived_vrrp_state",
+    &["iname"],
+    "State of a VRRP instance: 0 init, 1 backup, 2 master, 3 fault.",
+);
+const SERVICE_ALIVE: Family = Family::gauge(
+    "keepalived_virtualserver_alive",
+    V,
+    "Whether a virtual server is alive, by the dump.",
+);
+const QUORUM: Family = Family::gauge(
+    "keepalived_virtualserver_quorum",
+    V,
+    "Weight of real servers that a virtual server needs, by the dump.",
+);
+const QUORUM_UP: Family = Family::gauge(
+    "keepalived_virtualserver_quorum_up",
+    V,
+    "Whether a virtual server has enough real servers.",
+);
+const ALIVE: Family = Family::gauge(
+    "keepalived_realserver_alive",
+    R,
+    "Whether keepalived takes a real server for alive.",
+);
+const SET: Family = Family::gauge(
+    "keepalived_realserver_set",
+    R,
+    "Whether keepalived says it has put a real server into the kernel's table, by the dump.",
+);
+const FAILED: Family = Family::gauge(
+    "keepalived_realserver_failed_checkers",
+    R,
+    "Checks of a real server that fail, by the dump.",
+);
+const WEIGHT: Family = Family::gauge(
+    "keepalived_realserver_weight",
+    R,
+    "Configured weight of a real server, by the dump.",
+);
+const EFFECTIVE: Family = Family::gauge(
+    "keepalived_realserver_effective_weight",
+    R,
+    "Weight that a real server should have now.",
+);
+const MISMATCH: Family = Family::gauge(
+    "keepalived_realserver_ipvs_mismatch",
+    R_KIND,
+    "Whether the kernel's table differs from what keepalived says: missing_in_ipvs, unexpected_in_ipvs, weight, weight_range.",
+);
+const CHECKER_UP: Family = Family::gauge(
+    "keepalived_checker_up",
+    C,
+    "Whether a health check is well.",
+);
+const CHECKER_ENABLED: Family = Family::gauge(
+    "keepalived_checker_enabled",
+    C,
+    "Whether a health check runs at all.",
+);
+const CHECKER_RUN: Family = Family::gauge(
+    "keepalived_checker_has_run",
+    C,
+    "Whether a health check has run yet.",
+);
+const CHECKER_WEIGHT: Family = Family::gauge(
+    "keepalived_checker_weight",
+    C,
+    "What a health check adds to the weight, by the dump.",
+);
+const RESULTS: Family = Family::counter(
+    "keepalived_misc_check_results_total",
+    &["checker", "endpoint", "port", "result"],
+    "Results of MISC_CHECK scripts that the log told since nodetap started: succeeded, failed, timed_out. keepalived logs changes only, unless told otherwise.",
+);
+const DUMP_TIME: Family = Family::gauge(
+    "keepalived_dump_timestamp_seconds",
+    &["file"],
+    "When a dump was written, since the epoch; one older than two minutes is not used.",
+);
+
+const FAMILIES: &[Family] = &[
+    UP,
+    VRRP,
+    SERVICE_ALIVE,
+    QUORUM,
+    QUORUM_UP,
+    ALIVE,
+    SET,
+    FAILED,
+    WEIGHT,
+    EFFECTIVE,
+    MISMATCH,
+    CHECKER_UP,
+    CHECKER_ENABLED,
+    CHECKER_RUN,
+    CHECKER_WEIGHT,
+    RESULTS,
+    DUMP_TIME,
+];
+
+/// Where keepalived's lines usually are.
+const LOGS: [&str; 4] = [
+    "var/log/keepalived.log",
+    "var/log/syslog",
+    "var/log/messages",
+    "var/log/daemon.log",
+];
+const PID_FILES: [&str; 3] = [
+    "run/keepalived.pid",
+    "run/keepalived/keepalived.pid",
+    "var/run/keepalived.pid",
+];
+const DUMP: &str = "tmp/keepalived_check.data";
+/// A dump shows one moment; after so long the log knows better.
+const DUMP_FRESH: Duration = Duration::from_mins(2);
+const DUMP_BYTES_MAX: u64 = 16 << 20;
+
+#[derive(Debug)]
+struct Keepalived {
+    logs: Vec<Follower>,
+    model: Model,
+    /// The dump that was taken last.
+    dumped: Option<SystemTime>,
+}
+
+// === impl Keepalived ===
+
+impl Keepalived {
+    fn new(settings: &Settings) -> Self {
+        let logs = match &settings.keepalived_log {
+            Some(path) => vec![Follower::new(path.trim_start_matches('/'))],
+            None => LOGS.map(Follower::new).into(),
+        };
+        Self {
+            logs,
+            model: Model::default(),
+            dumped: None,
+        }
+    }
+
+    fn read_logs(&mut self, place: &Place) {
+        let model = &mut self.model;
+        for log in &mut self.logs {
+            log.read(place, |line| {
+                if let Some(event) = log::event(line) {
+                    model.take(event);
+                }
+            });
+        }
+    }
+
+    /// Takes a dump that is new and fresh.
+    fn read_dump(&mut self, context: &Context<'_>, out: &mut Families) {
+        let Ok((text, written)) = dump_text(context.place) else {
+            return;
+        };
+        if let Ok(since) = written.duration_since(UNIX_EPOCH) {
+            let labels = Labels::of(&[("file", "keepalived_check.data")]);
+            out.push(&DUMP_TIME, &labels, since.as_secs_f64());
+        }
+        let age = context.now.duration_since(written).unwrap_or_default();
+        if age <= DUMP_FRESH && self.dumped != Some(written) {
+            self.dumped = Some(written);
+            self.model.replace(dump::parse(&text));
+        }
+    }
+}
+
+impl Probe for Keepalived {
+    fn collect(&mut self, context: &Context<'_>, out: &mut Families) -> Result<(), ProbeError> {
+        let place = context.place;
+        let runs = runs(place);
+        self.read_logs(place);
+        self.read_dump(context, out);
+        if !runs && self.model.servers.is_empty() && self.model.instances.is_empty() {
+            return Err(ProbeError::unavailable(
+                Reason::NoFile,
+                "no keepalived runs here, and no log tells of one",
+            ));
+        }
+        out.push(&UP, &Labels::none(), runs);
+        let table = kernel_table(place);
+        emit(&self.model, runs.then_some(table).flatten().as_ref(), out);
+        Ok(())
+    }
+}
+
+/// Whether the process of a pid file is keepalived.
+fn runs(place: &Place) -> bool {
+    PID_FILES.iter().any(|file| {
+        let pid = place.number(file).ok();
+        let name = pid.and_then(|pid| place.text(&format!("proc/{pid}/comm")).ok());
+        name.is_some_and(|name| name.trim() == "keepalived")
+    })
+}
+
+/// What the kernel carries; `None` where that can't be known.
+fn kernel_table(place: &Place) -> Option<Carried> {
+    if place.netlink_is_ours()
+        && let Ok(Some(director)) = kernel::ask()
+    {
+        return Some(carried(&director.services));
+    }
+    let text = place.text(&format!("{}/ip_vs", place.network())).ok()?;
+    Some(carried(&parse_table(&text).ok()?))
+}
+
+/// Reads the dump. /tmp is everybody's: only a plain file of root's, with one name, is keepalived's.
+fn dump_text(place: &Place) -> io::Result<(String, SystemTime)> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(place.path(DUMP), flags, Mode::empty())?);
+    let found = file.metadata()?;
+    let owner = fs::metadata(place.path("."))?.uid();
+    if !found.is_file() || found.nlink() != 1 || found.uid() != owner {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(DUMP_BYTES_MAX).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok((text, found.modified()?))
+}
+
+/// Emits what is known; without the kernel's table nothing is compared.
+fn emit(model: &Model, carried: Option<&Carried>, out: &mut Families) {
+    for (instance, state) in &model.instances {
+        let labels = Labels::of(&[("iname", instance)]);
+        out.push(&VRRP, &labels, u64::from(*state));
+    }
+    for (key, state) in &model.services {
+        let labels = labels(key, None, &[]);
+        if let Some(alive) = state.alive {
+            out.push(&SERVICE_ALIVE, &labels, alive);
+        }
+        if let Some(quorum) = state.quorum {
+            out.push(&QUORUM, &labels, quorum);
+        }
+        if let Some(up) = state.quorum_up {
+            out.push(&QUORUM_UP, &labels, up);
+        }
+    }
+    for ((key, server), state) in &model.servers {
+        let of = labels(key, Some(*server), &[]);
+        out.push(&ALIVE, &of, state.place == Placed::In);
+        let optional = [
+            (&SET, state.set.map(f64::from)),
+            (&FAILED, state.failed_checkers.map(|failed| failed as f64)),
+            (&WEIGHT, state.configured.map(|weight| weight as f64)),
+            (&EFFECTIVE, state.weight.map(|weight| weight as f64)),
+        ];
+        for (family, value) in optional {
+            if let Some(value) = value {
+                out.push(family, &of, value);
+            }
+        }
+        if let Some(carried) = carried {
+            let found = model.mismatches(key, *server, carried);
+            for kind in Mismatch::ALL {
+                let labels = labels(key, Some(*server), &[("kind", kind.as_str())]);
+                out.push(&MISMATCH, &labels, found.contains(&kind));
+            }
+        }
+    }
+    emit_checkers(model, out);
+}
+
+fn emit_checkers(model: &Model, out: &mut Families) {
+    for ((service, server, method, script), state) in &model.checkers {
+        let more = [
+            ("checker", script.as_str()),
+            (
+                "dynamic",
+                state
+                    .dynamic
+                    .map_or("", |dynamic| if dynamic { "true" } else { "false" }),
+            ),
+            ("method", method.as_str()),
+        ];
+        let unknown = Key::Mark {
+            mark: 0,
+            ipv6: false,
+        };
+        let of = labels(service.as_ref().unwrap_or(&unknown), Some(*server), &more);
+        out.push(&CHECKER_UP, &of, state.up);
+        out.push(&CHECKER_ENABLED, &of, state.enabled);
+        out.push(&CHECKER_RUN, &of, state.has_run);
+        if let Some(weight) = state.weight {
+            out.push(&CHECKER_WEIGHT, &of, weight as f64);
+        }
+    }
+    for (((ip, port), script, result), count) in &model.results {
+        let labels = Labels::of(&[
+            ("checker", script.as_str()),
+            ("endpoint", &ip.to_string()),
+            ("port", &port.to_string()),
+            ("result", result.as_str()),
+        ]);
+        out.push(&RESULTS, &labels, *count);
+    }
+}
+
+/// The labels of a virtual or a real server. The mark 0 is no virtual server.
+fn labels(key: &Key, server: Option<Server>, more: &[(&str, &str)]) -> Labels {
+    let (linkaddr, vport, protocol, fwmark) = match key {
+        Key::Address { protocol, ip, port } => (
+            ip.to_string(),
+            port.to_string(),
+            protocol.to_string(),
+            String::new(),
+        ),
+        Key::Mark { mark: 0, .. } => Default::default(),
+        Key::Mark { mark, .. } => (
+            String::new(),
+            String::new(),
+            String::new(),
+            mark.to_string(),
+        ),
+    };
+    let (endpoint, port) = server.map_or_else(Default::default, |(ip, port)| {
+        (ip.to_string(), port.to_string())
+    });
+    let mut pairs = vec![
+        ("fwmark", fwmark.as_str()),
+        ("linkaddr", &linkaddr),
+        ("protocol", &protocol),
+        ("vport", &vport),
+    ];
+    if server.is_some() {
+        pairs.extend([("endpoint", endpoint.as_str()), ("port", port.as_str())]);
+    }
+    pairs.extend(more);
+    Labels::of(&pairs)
+}
+
+#[cfg(test)]
+mod tests;
