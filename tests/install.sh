@@ -13,6 +13,7 @@ need python3 python3
 need curl curl
 need mvn maven
 need javac openjdk-17-jdk-headless
+/usr/bin/python3 -c "import jsonschema, yaml" 2> /dev/null || missing+=(python3-jsonschema python3-yaml)
 python3 -c "import ensurepip, venv" 2> /dev/null || missing+=(python3-venv)
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get > /dev/null; then

@@ -64,7 +64,7 @@ impl Common {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Collect logs, keep or ship them; serve the page and metrics
+    /// Collect logs, keep or ship them, and export the node's plumbing; serve the page and metrics
     Up(Up),
     /// The collector alone: logs only
     Collect(Up),
@@ -92,6 +92,9 @@ pub struct Up {
     /// Where the page and the metrics are served; port 0 takes a free one [default: 127.0.0.1:9797]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// A second address for /metrics and /healthz alone, for scrapers and probes of other machines
+    #[arg(long, value_name = "ADDR")]
+    pub listen_metrics: Option<SocketAddr>,
     /// Read what is there, wait until all of it is kept, and exit: 0, or 1 if anything was given up
     #[arg(long)]
     pub until_drained: bool,

@@ -8,7 +8,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use collector::derive;
 use collector::discover::RawRule;
+use collector::redact::RawPattern;
 
 mod suggest;
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub cluster: String,
     /// Where HTTP is served.
     pub listen: SocketAddr,
+    /// Where metrics alone are served too.
+    pub listen_metrics: Option<SocketAddr>,
     /// The cluster that lines are shipped to; none when it has no URLs.
     pub elasticsearch: Cluster,
     /// How large the files of refused lines may grow, in bytes.
@@ -98,6 +102,10 @@ pub struct Config {
     pub include: Vec<RawRule>,
     /// What is not taken.
     pub exclude: Vec<RawRule>,
+    /// What is hidden in messages.
+    pub redact: Vec<RawPattern>,
+    /// Which metrics are made from lines.
+    pub derive: derive::RawSettings,
     /// Further Docker data roots, as globs below the root.
     pub docker_roots: Vec<String>,
     /// Whether files in volumes are taken.
@@ -284,10 +292,13 @@ impl From<RawConfig> for Config {
             host,
             cluster,
             listen,
+            listen_metrics,
             grace,
             elasticsearch,
             dead_letters,
             collect,
+            redact,
+            derive,
             discover,
             reserve,
             store,
@@ -303,6 +314,7 @@ impl From<RawConfig> for Config {
             host,
             cluster: cluster.unwrap_or_default(),
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9797))),
+            listen_metrics,
             elasticsearch: Cluster::from(elasticsearch),
             dead_letters_bytes: dead_letters.bytes.unwrap_or(1 << 30),
             grace: grace.unwrap_or(Duration::from_secs(10)),
@@ -313,6 +325,11 @@ impl From<RawConfig> for Config {
             rate_limit: collect.rate_limit.flatten(),
             include: collect.include.unwrap_or_default(),
             exclude: collect.exclude.unwrap_or_default(),
+            redact,
+            derive: derive::RawSettings {
+                series_max: derive.series_max.or(Some(derive::SERIES_MAX_DEFAULT)),
+                ..derive
+            },
             docker_roots: discover.docker_roots.unwrap_or_default(),
             volumes: discover.volumes.unwrap_or(true),
             volume_depth_max: discover.volume_depth_max.unwrap_or(5),

@@ -24,8 +24,8 @@ const BULK: &str = "/_bulk?timeout=20s&filter_path=took,errors,items.*.status,it
                     items.*.failure_store";
 
 /// Lists or replays.
-pub(crate) fn run(place: &Place, args: &args::DeadLetters) -> anyhow::Result<ExitCode> {
-    match &args.action {
+pub(crate) fn run(place: &Place, args: args::DeadLetters) -> anyhow::Result<ExitCode> {
+    match args.action {
         None => list(place, args.json),
         Some(args::DeadLetterAction::List(list_args)) => list(place, args.json || list_args.json),
         Some(args::DeadLetterAction::Replay) => replay(place),
@@ -43,7 +43,8 @@ fn list(place: &Place, json: bool) -> anyhow::Result<ExitCode> {
             }
             Ok(letter) => show(&letter, &mut out)?,
             Err(error) => {
-                tracing::warn!(error = %format!("{:#}", anyhow::Error::new(error)), "dead letter passed over")
+                let error = format!("{:#}", anyhow::Error::new(error));
+                tracing::warn!(%error, "dead letter passed over");
             }
         }
         count += 1;
@@ -143,12 +144,11 @@ fn deliver(
         } else {
             ask(runtime, client, body, sent.len(), tally)
         };
-        match outcomes {
-            Some(outcomes) => settle(sent, outcomes, tally, &mut back),
-            None => {
-                tally.kept += sent.len();
-                back.extend(sent);
-            }
+        if let Some(outcomes) = outcomes {
+            settle(sent, outcomes, tally, &mut back);
+        } else {
+            tally.kept += sent.len();
+            back.extend(sent);
         }
     }
     back

@@ -38,6 +38,8 @@ mod check;
 
 mod show;
 
+pub mod manual;
+
 pub use failure::WrongUse;
 
 use args::Command;
@@ -62,13 +64,14 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
     let place = Place::of(&cli.common)?;
     match &cli.command {
-        Command::Up(args) | Command::Collect(args) => up::run(place, &cli.common, args),
+        Command::Up(args) => up::run(place, &cli.common, args, true),
+        Command::Collect(args) => up::run(place, &cli.common, args, false),
         Command::Sources(args) => sources::run(&place, *args),
         Command::Logs(args) => logs::run(&place, args),
         Command::Explain(args) => explain::run(&place, args),
         Command::Export(args) => export::run(&place, args),
         Command::Metrics(args) => metrics::run(&place, args),
-        Command::DeadLetters(args) => dead_letters::run(&place, args),
+        Command::DeadLetters(args) => dead_letters::run(&place, *args),
         Command::Check(_) => check::run(&place),
         Command::Config(args) => show::run(&place, *args),
     }

@@ -29,8 +29,8 @@ pub(crate) fn collector(place: &Place, until_drained: bool) -> anyhow::Result<co
     Ok(collector::Config {
         discover: discovery(place)?,
         parse: parsing(config),
-        redact: redact::Settings::default(),
-        derive: derive::Settings::unset(),
+        redact: redact::Settings::new(&config.redact).map_err(|found| wrong(&found))?,
+        derive: derive::Settings::new(&config.derive).map_err(|found| wrong(&found))?,
         node: Arc::new(node(config)),
         state: place.state.clone(),
         start: match config.start {
@@ -54,14 +54,17 @@ pub(crate) fn collector(place: &Place, until_drained: bool) -> anyhow::Result<co
     })
 }
 
+/// All that is wrong with a part of the configuration.
+fn wrong<E: std::fmt::Display>(problems: &[E]) -> WrongUse {
+    let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    WrongUse::new(all.join("\n"))
+}
+
 /// Where files are looked for, and which are wanted.
 pub(crate) fn discovery(place: &Place) -> anyhow::Result<discover::Settings> {
     let config = &place.config;
-    let select =
-        discover::Selection::new(&config.include, &config.exclude).map_err(|problems| {
-            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            WrongUse::new(all.join("\n"))
-        })?;
+    let select = discover::Selection::new(&config.include, &config.exclude)
+        .map_err(|found| wrong(&found))?;
     let volumes = config.volumes.then(|| discover::VolumeLimits {
         depth_max: config.volume_depth_max as usize,
         directories_max: config.volume_directories_max as usize,

@@ -16,6 +16,7 @@ use collector::clock::SystemClock;
 use collector::ship::elasticsearch::Remote;
 use collector::ship::{Sink, Waker};
 use collector::{Collector, StartError};
+use exporter::Exporter;
 use page::Source;
 
 use self::claim::Claim;
@@ -25,12 +26,14 @@ use self::reload::Reloader;
 use self::signals::{Asked, Signals};
 use self::watch::Watch;
 use crate::args::{self, Common};
+use crate::export;
 use crate::place::Place;
 use crate::settings;
 
 mod claim;
 mod destination;
 mod found;
+mod further;
 pub(crate) mod progress;
 mod reload;
 mod signals;
@@ -49,7 +52,14 @@ enum End {
 }
 
 /// Runs until it is asked to stop; with `until_drained` until everything is kept.
-pub(crate) fn run(place: Place, common: &Common, args: &args::Up) -> anyhow::Result<ExitCode> {
+///
+/// With `exports` the node's plumbing is part of the metrics.
+pub(crate) fn run(
+    place: Place,
+    common: &Common,
+    args: &args::Up,
+    exports: bool,
+) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -61,7 +71,7 @@ pub(crate) fn run(place: Place, common: &Common, args: &args::Up) -> anyhow::Res
     fs::create_dir_all(&place.state)
         .with_context(|| format!("make state directory {}", place.state.display()))?;
     let _claim = Claim::of(&place.state)?;
-    let (ready, remote) = prepare(&place, common, args)?;
+    let (ready, remote) = prepare(&place, common, args, exports)?;
     drop(guard);
     let listen_file = place.listen_file();
     let reloader = Reloader::new(place, common.clone(), remote);
@@ -74,6 +84,8 @@ pub(crate) fn run(place: Place, common: &Common, args: &args::Up) -> anyhow::Res
 struct Ready {
     watch: Arc<Watch>,
     listener: tokio::net::TcpListener,
+    /// For scrapers and probes alone.
+    for_metrics: Option<tokio::net::TcpListener>,
     config: collector::Config,
     sink: Box<dyn Sink>,
     waker: Waker,
@@ -85,22 +97,19 @@ fn prepare(
     place: &Place,
     common: &Common,
     args: &args::Up,
+    exports: bool,
 ) -> anyhow::Result<(Ready, Option<Remote>)> {
     let clock = SystemClock::new();
     let waker = Waker::new()
         .map_err(io::Error::from)
         .context("make a waker")?;
     let (sink, remote) = destination::open(place, waker.clone(), clock)?;
-    let wanted = args.listen.unwrap_or(place.config.listen);
-    let listener = TcpListener::bind(wanted).with_context(|| format!("listen on {wanted}"))?;
-    listener
-        .set_nonblocking(true)
-        .context("prepare the listener")?;
+    let listener = listen(args.listen.unwrap_or(place.config.listen))?;
     let address = listener
         .local_addr()
         .context("ask for the listener's address")?;
-    let listener = tokio::net::TcpListener::from_std(listener).context("prepare the listener")?;
-
+    let for_metrics = args.listen_metrics.or(place.config.listen_metrics);
+    let for_metrics = for_metrics.map(listen).transpose()?;
     let config = settings::collector(place, args.until_drained)?;
     let host = config.node.host.clone();
     write_address(&place.listen_file(), address)
@@ -108,16 +117,35 @@ fn prepare(
     // Nobody needs to read this.
     drop(say(place, common, address, &host));
     let store = place.elasticsearch().is_none().then(|| place.store());
-    let watch = Watch::new(host, place.state.display().to_string(), store);
+    let exporter = exports.then(|| exporter(place)).flatten();
+    let watch = Watch::new(host, place.state.display().to_string(), store, exporter);
     let ready = Ready {
         watch: Arc::new(watch),
         listener,
+        for_metrics,
         config,
         sink,
         waker,
         clock,
     };
     Ok((ready, remote))
+}
+
+/// The node's plumbing. That it can't be read is no reason to collect nothing.
+fn exporter(place: &Place) -> Option<Exporter> {
+    let settings = export::settings(place, &args::Export::default());
+    Exporter::start(&settings)
+        .inspect_err(|error| tracing::error!(%error, "the node's plumbing is not exported"))
+        .ok()
+}
+
+/// A listener that is there from now on.
+fn listen(wanted: SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
+    let listener = TcpListener::bind(wanted).with_context(|| format!("listen on {wanted}"))?;
+    listener
+        .set_nonblocking(true)
+        .context("prepare the listener")?;
+    tokio::net::TcpListener::from_std(listener).context("prepare the listener")
 }
 
 fn say(place: &Place, common: &Common, address: SocketAddr, host: &str) -> io::Result<()> {
@@ -142,17 +170,19 @@ async fn serve(
     let Ready {
         watch,
         listener,
+        for_metrics,
         config,
         sink,
         waker,
         clock,
     } = ready;
     let source: Arc<dyn Source> = Arc::<Watch>::clone(&watch);
-    let server = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, page::router(source)).await {
-            tracing::error!(%error, "the page is not served any more");
-        }
-    });
+    let servers = for_metrics
+        .map(|listener| (listener, page::routes::metrics_router(Arc::clone(&source))))
+        .into_iter()
+        .chain([(listener, page::router(source))])
+        .map(|(listener, router)| tokio::spawn(answer(listener, router)));
+    let servers: Vec<tokio::task::JoinHandle<()>> = servers.collect();
     // The first look at a full node takes a while; probes are answered meanwhile.
     let started = Arc::clone(&watch);
     let start = tokio::task::spawn_blocking(move || -> Result<(), StartError> {
@@ -190,12 +220,20 @@ async fn serve(
     }
     let stopped = Arc::clone(&watch);
     let outcome = tokio::task::spawn_blocking(move || stopped.stop(grace)).await;
-    server.abort();
+    for server in servers {
+        server.abort();
+    }
     let outcome = outcome.context("wait for the collector")?;
     if until_drained && outcome.is_some() {
         destination::seal(place)?;
     }
     verdict(&end, outcome, until_drained)
+}
+
+async fn answer(listener: tokio::net::TcpListener, router: axum::Router) {
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "an address is not served any more");
+    }
 }
 
 /// 0 when everything that was promised is done.

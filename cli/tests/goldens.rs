@@ -56,7 +56,7 @@ fn golden_manual_of_the_configuration_is_the_table_of_keys() {
 
 #[test]
 fn golden_manual_of_the_metrics_is_the_table_of_families() {
-    check("docs/metrics.md", &page::metrics::markdown());
+    check("docs/metrics.md", &cli::manual::metrics());
 }
 
 #[test]

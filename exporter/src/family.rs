@@ -247,6 +247,14 @@ impl Families {
         }
     }
 
+    /// Adds a family whose name is known at run time only, as [`Self::merge`] adds those of another.
+    pub fn insert(&mut self, group: Group) {
+        let mut one = Self::new(usize::MAX);
+        one.series = group.series.len();
+        one.groups.insert(group.name.clone(), group);
+        self.merge(one);
+    }
+
     /// Sorts every family's series and leaves out those that are there twice: the first stays.
     pub fn settle(&mut self) {
         let mut duplicates = 0;

@@ -23,8 +23,11 @@ pub use families::{FAMILIES, Family, Kind};
 /// The content type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Why the exposition can't be written.
+pub type RenderError = prometheus::Error;
+
 /// Writes the exposition (Prometheus text format 0.0.4).
-pub fn render(snapshot: &Snapshot, process: &Process) -> Result<String, prometheus::Error> {
+pub fn render(snapshot: &Snapshot, process: &Process) -> Result<String, RenderError> {
     let mut values = values::values(snapshot, process);
     let families: Vec<MetricFamily> = FAMILIES
         .iter()

@@ -129,7 +129,11 @@ fn cluster(out: &mut String, snapshot: &Snapshot) -> fmt::Result {
         bytes_text(sink.in_flight_bytes)
     )?;
     for (result, count) in &sink.items {
-        writeln!(out, "<tr><th>lines {}<td>{count}", Escaped(&result.replace('_', " ")))?;
+        writeln!(
+            out,
+            "<tr><th>lines {}<td>{count}",
+            Escaped(&result.replace('_', " "))
+        )?;
     }
     for (code, count) in &sink.requests {
         writeln!(out, "<tr><th>answers {}<td>{count}", Escaped(code))?;

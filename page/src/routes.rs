@@ -1,13 +1,15 @@
 //! Which address shows what? `/` for people, `/metrics` for Prometheus, `/healthz` for probes, `/api` for programs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::metrics;
 use crate::overview;
@@ -15,6 +17,15 @@ use crate::process::Process;
 use crate::snapshot::{Health, Snapshot, Source};
 
 type Shared = Arc<dyn Source>;
+
+/// How many scrapes may run at a time: Prometheus needs one, a second one and a person a few more.
+const SCRAPES_MAX: usize = 4;
+
+#[derive(Clone)]
+struct Scrapes {
+    source: Arc<dyn Source>,
+    permits: Arc<Semaphore>,
+}
 
 /// No script, no frame, no foreign host: the page needs its own style sheet only.
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -24,11 +35,29 @@ pub fn router(source: Arc<dyn Source>) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/style.css", get(style))
-        .route("/metrics", get(exposition))
         .route("/healthz", get(health))
         .route("/api/status", get(status))
         .route("/api/sources", get(sources))
-        .with_state(source)
+        .with_state(Arc::clone(&source))
+        .merge(exposition_router(source))
+}
+
+/// What scrapers and probes need, and nothing else.
+pub fn metrics_router(source: Arc<dyn Source>) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .with_state(Arc::clone(&source))
+        .merge(exposition_router(source))
+}
+
+fn exposition_router(source: Arc<dyn Source>) -> Router {
+    let scrapes = Scrapes {
+        source,
+        permits: Arc::new(Semaphore::new(SCRAPES_MAX)),
+    };
+    Router::new()
+        .route("/metrics", get(exposition))
+        .with_state(scrapes)
 }
 
 async fn page(State(source): State<Shared>) -> Response {
@@ -42,14 +71,41 @@ async fn style() -> Response {
     typed("text/css; charset=utf-8", overview::STYLE.to_owned())
 }
 
-async fn exposition(State(source): State<Shared>) -> Response {
-    match metrics::render(&source.snapshot(), &Process::read()) {
-        Ok(text) => typed(metrics::CONTENT_TYPE, text),
-        Err(error) => {
+/// Runs in a thread that may wait: the node's plumbing is read for it.
+async fn exposition(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Response {
+    let Ok(permit) = Arc::clone(&scrapes.permits).try_acquire_owned() else {
+        let text = "too many scrapes at a time\n".to_owned();
+        return (StatusCode::SERVICE_UNAVAILABLE, typed(PLAIN, text)).into_response();
+    };
+    let patience = patience(&headers);
+    let rendered = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let source = scrapes.source;
+        let mut text = metrics::render(&source.snapshot(), &Process::read())?;
+        text.push_str(&source.further_metrics(patience));
+        Ok::<String, metrics::RenderError>(text)
+    });
+    match rendered.await {
+        Ok(Ok(text)) => typed(metrics::CONTENT_TYPE, text),
+        Ok(Err(error)) => {
             tracing::error!(%error, "cannot write metrics");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+        Err(error) => {
+            tracing::error!(%error, "cannot gather metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
     }
+}
+
+/// How long a scraper waits (`X-Prometheus-Scrape-Timeout-Seconds`), less what the answer's way takes.
+fn patience(headers: &HeaderMap) -> Duration {
+    let given = headers
+        .get("x-prometheus-scrape-timeout-seconds")
+        .and_then(|value| value.to_str().ok()?.parse::<f64>().ok())
+        .filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let seconds = given.unwrap_or(10.0).min(300.0);
+    Duration::from_secs_f64((seconds * 0.95).max(0.1))
 }
 
 /// 200 while the process works, whatever its sink does; 503 only when a restart would help.

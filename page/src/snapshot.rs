@@ -16,6 +16,12 @@ pub const TURN_MAX: Duration = Duration::from_mins(1);
 pub trait Source: Send + Sync {
     /// How it stands now. Cheap: no disk is read for it.
     fn snapshot(&self) -> Snapshot;
+
+    /// What else `/metrics` shows, as text of other families than [`crate::metrics::FAMILIES`]. It may take up to
+    /// `patience`, and is asked in a thread that may wait.
+    fn further_metrics(&self, _patience: Duration) -> String {
+        String::new()
+    }
 }
 
 /// Everything the routes show.

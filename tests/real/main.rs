@@ -27,3 +27,4 @@ mod fixtures;
 mod kubelet;
 mod manifests;
 mod opensearch;
+mod schema;

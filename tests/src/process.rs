@@ -109,6 +109,18 @@ impl Nodetap {
         self
     }
 
+    /// By `nodetap collect`, with whatever the configuration says.
+    #[must_use]
+    pub fn collects(mut self) -> Self {
+        self.subcommand = "collect";
+        self
+    }
+
+    /// The file of [`Nodetap::config`].
+    pub fn config_file(&self) -> PathBuf {
+        self.log.with_file_name("nodetap.yaml")
+    }
+
     /// With another state directory.
     #[must_use]
     pub fn state(mut self, state: &Path) -> Self {
@@ -296,6 +308,11 @@ impl Running {
     /// SIGCONT after [`Running::pause`].
     pub fn resume(&self) {
         signal(&self.child, Signal::CONT);
+    }
+
+    /// SIGHUP: the configuration is read again.
+    pub fn reload(&self) {
+        signal(&self.child, Signal::HUP);
     }
 
     /// The body of a page.

@@ -8,8 +8,10 @@ use super::values::Read;
 
 mod collect;
 mod dead_letters;
+mod derive;
 mod discover;
 mod elasticsearch;
+mod redact;
 mod reserve;
 mod store;
 mod top;
@@ -68,6 +70,12 @@ pub enum Kind {
     PathGlobs,
     /// A list of sections of globs.
     Rules,
+    /// A list of names.
+    Texts,
+    /// A list of sections, each of which makes a metric.
+    DeriveRules,
+    /// A list of names, and of sections with a name and an expression.
+    Patterns,
     /// One URL or a list of them.
     Urls,
 }
@@ -104,6 +112,16 @@ pub const SECTIONS: &[Section] = &[
         name: "collect",
         about: "Which lines are taken, and how they are read.",
         keys: collect::KEYS,
+    },
+    Section {
+        name: "redact",
+        about: "Which words never leave the node.",
+        keys: redact::KEYS,
+    },
+    Section {
+        name: "derive",
+        about: "Which metrics are made from lines, beside `log_messages_total`.",
+        keys: derive::KEYS,
     },
     Section {
         name: "discover",

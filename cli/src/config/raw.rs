@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use collector::derive;
 use collector::discover::RawRule;
+use collector::redact::RawPattern;
 use elastic::Secret;
 
 /// What was written for each key that is set, by path; its [`fmt::Debug`] shows no value, for some are secrets.
@@ -26,6 +28,8 @@ pub struct RawConfig {
     pub cluster: Option<String>,
     /// `listen`
     pub listen: Option<SocketAddr>,
+    /// `listen_metrics`
+    pub listen_metrics: Option<SocketAddr>,
     /// `grace`
     pub grace: Option<Duration>,
     /// `elasticsearch`
@@ -34,6 +38,10 @@ pub struct RawConfig {
     pub dead_letters: RawDeadLetters,
     /// `collect`
     pub collect: RawCollect,
+    /// `redact.patterns`
+    pub redact: Vec<RawPattern>,
+    /// `derive`
+    pub derive: derive::RawSettings,
     /// `discover`
     pub discover: RawDiscover,
     /// `reserve`

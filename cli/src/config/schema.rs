@@ -35,7 +35,7 @@ fn object(section: &Section) -> Value {
         "description": section.about,
         "type": ["object", "null"],
         "additionalProperties": false,
-        "properties": Map::from_iter(keys(section)),
+        "properties": keys(section).collect::<Map<_, _>>(),
     })
 }
 
@@ -82,6 +82,9 @@ fn definition(kind: Kind) -> &'static str {
         Kind::Start => "start",
         Kind::PathGlobs => "globs",
         Kind::Rules => "rules",
+        Kind::Texts => "texts",
+        Kind::DeriveRules => "derive_rules",
+        Kind::Patterns => "patterns",
         Kind::Urls => "urls",
     }
 }
@@ -110,6 +113,32 @@ fn definitions() -> Value {
         "start": or(zero_or(&duration), json!({ "enum": ["beginning", "end"] })),
         "globs": { "type": "array", "items": text(r"^/|\$") },
         "urls": or(text("^https?://"), json!({ "type": "array", "items": text(r"^https?://|\$") })),
+        "texts": { "type": "array", "items": { "$ref": "#/$defs/text" } },
+        "derive_rules": { "type": "array", "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["name", "pattern"],
+            "properties": {
+                "name": { "type": "string" },
+                "help": { "$ref": "#/$defs/text" },
+                "namespace": { "$ref": "#/$defs/text" },
+                "pod": { "$ref": "#/$defs/text" },
+                "container": { "$ref": "#/$defs/text" },
+                "pattern": { "$ref": "#/$defs/text" },
+                "histogram": or(json!({ "$ref": "#/$defs/flag" }), json!({ "$ref": "#/$defs/variable" })),
+                "buckets": { "type": "array", "items": { "type": ["number", "string"] } },
+                "scale": { "type": ["number", "string"] },
+            },
+        }},
+        "patterns": { "type": "array", "items": or(text("."), json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["name"],
+            "properties": {
+                "name": { "type": "string" },
+                "pattern": { "$ref": "#/$defs/text" },
+            },
+        })) },
         "rules": { "type": "array", "items": {
             "type": "object",
             "minProperties": 1,

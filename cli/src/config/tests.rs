@@ -189,6 +189,35 @@ fn a_cluster_is_named_and_known_to_without_contradiction() {
 }
 
 #[test]
+fn rules_and_patterns_are_compiled_when_they_are_read() {
+    check(
+        "derive:\n  rules:\n    - {name: orders_total, container: shop, pattern: \"order (?<kind>[a-z]+)\"}\n\
+         redact:\n  patterns: [email, {name: ticket, pattern: \"T-[0-9]+\"}]\n",
+        &[],
+    );
+    let problems = |text: &str| -> Vec<String> {
+        let found = parse(text).unwrap_err();
+        found.iter().map(ToString::to_string).collect()
+    };
+    let found = problems(
+        "derive:\n  rules:\n    - {name: orders_total, container: shop, pattern: \"(\"}\n    - {nam: x}\n  access: [{path: /x}]\n\
+         redact:\n  patterns:\n    - emial\n    - {name: a, pattern: \"[\"}\n",
+    );
+    let expect = [
+        "line 3: derive.rules: read the pattern of orders_total: regex parse error: ( ^ error: unclosed group",
+        "line 4: derive.rules: unknown key `nam`; did you mean `name`?",
+        "line 5: derive.access: access logs are chosen by namespace, pod and container only",
+        "line 8: redact.patterns: find a built-in pattern \"emial\": there is none; give it a `pattern`",
+        "line 9: redact.patterns: read the pattern \"a\": regex parse error: [ ^ error: unclosed character class",
+    ];
+    assert_eq!(found, expect);
+    assert_eq!(
+        problems("redact:\n  patterns: [jwt, jwt]\n"),
+        ["line 2: redact.patterns: `jwt` is there twice"]
+    );
+}
+
+#[test]
 fn a_secret_is_not_shown_by_its_problem() {
     check(
         "elasticsearch:\n  api_key: \"s3cret\\n\"\n",
@@ -229,13 +258,20 @@ fn every_default_of_the_table_is_the_default_of_the_code() {
 #[test]
 fn every_key_changes_the_configuration() {
     let value = |path: &str| match path {
-        "listen" => "127.0.0.1:1",
+        "listen" | "listen_metrics" => "127.0.0.1:1",
         "collect.start" => "end",
         "collect.multiline" => "java",
         "collect.app" => "true",
         "discover.volumes" => "false",
-        "discover.volume_depth_max" | "discover.volume_directories_max" => "7",
-        "collect.include" | "collect.exclude" => "[{namespace: a}]",
+        "discover.volume_depth_max"
+        | "discover.volume_directories_max"
+        | "derive.series_max"
+        | "elasticsearch.gzip"
+        | "elasticsearch.requests_max" => "7",
+        "derive.namespaces" => "[kube-system]",
+        "derive.rules" => "[{name: a_total, container: a, pattern: b}]",
+        "redact.patterns" => "[email]",
+        "collect.include" | "collect.exclude" | "derive.access" => "[{namespace: a}]",
         "discover.docker_roots" | "discover.host_logs" => "[/a]",
         bytes
             if bytes.ends_with("bytes")
@@ -252,7 +288,6 @@ fn every_key_changes_the_configuration() {
         "elasticsearch.api_key" => "b",
         "elasticsearch.api_key_file" | "elasticsearch.ca_file" => "/b",
         "elasticsearch.mode" => "data_stream",
-        "elasticsearch.gzip" | "elasticsearch.requests_max" => "7",
         "elasticsearch.template" => "off",
         _ => "90s",
     };

@@ -16,10 +16,13 @@ use super::{suggest, units};
 pub(super) type Read<T> = Result<T, Vec<Problem>>;
 
 mod cluster;
+mod derive;
 
 pub(super) use cluster::{
     MODES, TEMPLATES, index_prefix, mode, path, secret, template, urls, user,
 };
+
+pub(super) use derive::{access, derive_rules, names, patterns};
 
 const RULE_KEYS: [&str; 5] = ["namespace", "pod", "container", "label", "path"];
 

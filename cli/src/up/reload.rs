@@ -47,7 +47,9 @@ impl Reloader {
         match self.apply(watch) {
             Ok(waiting) => Ok(waiting),
             Err(error) => {
-                let text = format!("{error:#}").replace('\n', "; ");
+                let text = format!("{error:#}")
+                    .replace(":\n", ": ")
+                    .replace('\n', "; ");
                 tracing::error!(error = %text, "configuration not taken over, the one before stays in force");
                 Err(text)
             }

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use collector::discover::Report;
 use collector::ledger::{AbandonReason, Ledger};
 use collector::{Handle, Outcome, Status};
+use exporter::Exporter;
 use page::snapshot::Reload;
 use page::{Snapshot, Source, StoreSize};
+
+use super::further;
 
 /// How long one snapshot waits for the loop before the last one is shown again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -22,6 +25,8 @@ pub(super) struct Watch {
     state: String,
     /// The embedded store, if lines are kept there.
     store: Option<PathBuf>,
+    /// The node's plumbing, with `up`.
+    exporter: Option<Exporter>,
     reload: Mutex<Reload>,
     stage: Mutex<Stage>,
     last: Mutex<Last>,
@@ -48,7 +53,12 @@ struct Last {
 
 impl Watch {
     /// Watches a collector that is being started.
-    pub(super) fn new(host: String, state: String, store: Option<PathBuf>) -> Self {
+    pub(super) fn new(
+        host: String,
+        state: String,
+        store: Option<PathBuf>,
+        exporter: Option<Exporter>,
+    ) -> Self {
         let last = Last {
             status: Arc::new(nothing_yet()),
             at: Instant::now(),
@@ -58,6 +68,7 @@ impl Watch {
             host,
             state,
             store,
+            exporter,
             reload: Mutex::new(Reload::successful(seconds_now())),
             stage: Mutex::new(Stage::Starting),
             last: Mutex::new(last),
@@ -182,6 +193,13 @@ impl Source for Watch {
             reload: lock(&self.reload).clone(),
             collector: self.status(),
         }
+    }
+
+    fn further_metrics(&self, patience: Duration) -> String {
+        let derived = self
+            .handle()
+            .and_then(|handle| handle.derived(PATIENCE.min(patience)));
+        further::text(self.exporter.as_ref(), derived, patience)
     }
 }
 

@@ -12,10 +12,18 @@ impl Source for Still {
     fn snapshot(&self) -> Snapshot {
         self.0.clone()
     }
+
+    fn further_metrics(&self, patience: Duration) -> String {
+        format!("further_patience_seconds {}\n", patience.as_secs_f64())
+    }
 }
 
 /// Serves one snapshot until the process ends.
 fn serve(snapshot: Snapshot) -> SocketAddr {
+    answer(router(Arc::new(Still(snapshot))))
+}
+
+fn answer(router: Router) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -26,9 +34,7 @@ fn serve(snapshot: Snapshot) -> SocketAddr {
             .unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, router(Arc::new(Still(snapshot))))
-                .await
-                .unwrap();
+            axum::serve(listener, router).await.unwrap();
         });
     });
     address
@@ -70,6 +76,29 @@ fn each_address_answers_what_it_promises() {
     assert!(get(address, "/healthz").ends_with("\r\n\r\nok\n"));
     assert!(get(address, "/style.css").contains("color-scheme: light dark"));
     assert!(get(address, "/nothing").starts_with("HTTP/1.0 404 "));
+}
+
+#[test]
+fn what_else_there_is_gets_as_long_as_the_scraper_waits() {
+    let address = serve(testing::snapshot(&[]));
+    assert!(get(address, "/metrics").contains("\nfurther_patience_seconds 9.5\n"));
+    let mut connection = TcpStream::connect(address).unwrap();
+    let header = "X-Prometheus-Scrape-Timeout-Seconds: 2";
+    write!(connection, "GET /metrics HTTP/1.0\r\n{header}\r\n\r\n").unwrap();
+    let mut text = String::new();
+    connection.read_to_string(&mut text).unwrap();
+    assert!(text.contains("\nfurther_patience_seconds 1.9\n"), "{text}");
+}
+
+#[test]
+fn the_address_of_scrapers_shows_nothing_else() {
+    let snapshot = testing::snapshot(&[("shop", "order-1", "app")]);
+    let address = answer(metrics_router(Arc::new(Still(snapshot))));
+    assert!(get(address, "/metrics").contains("nodetap_build_info"));
+    assert!(get(address, "/healthz").ends_with("\r\n\r\nok\n"));
+    for path in ["/", "/api/status", "/api/sources"] {
+        assert!(get(address, path).starts_with("HTTP/1.0 404 "), "{path}");
+    }
 }
 
 #[test]

@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn full_disks_and_foreign_clocks_are_noticed() {
-        let now = Duration::from_secs(1_800_000_000);
+        let now = Duration::from_millis(1_800_000_000_001);
         let node = |free: u64, millis: u64| {
             json!({ "nodes": { "a": {
                 "name": "es-1",

@@ -48,6 +48,16 @@ pub(super) const KEYS: &[Key] = &[
         set: |raw, node| values::address(node).map(|value| raw.listen = Some(value)),
     },
     Key {
+        path: "listen_metrics",
+        default: "nothing",
+        effect: "A second address for `/metrics` and `/healthz` alone. `--listen-metrics` goes before it.",
+        edges: "Port 0 takes a free port. Pods' names are labels of the metrics.",
+        who: "Who has scrapers and probes on other machines, and wants the page on loopback only.",
+        kind: Kind::Address,
+        live: false,
+        set: |raw, node| values::address(node).map(|value| raw.listen_metrics = Some(value)),
+    },
+    Key {
         path: "grace",
         default: "10s",
         effect: "How long a stop (SIGTERM, SIGINT) waits for what was read to be kept. Positions are written in any case.",
