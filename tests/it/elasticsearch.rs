@@ -5,9 +5,10 @@
 
 use tests::cluster::{Cluster, Copies, Engine, Stored, by_stream};
 use tests::elasticsearch::Fake;
+use tests::observe::Status;
 use tests::oracle::compare;
 use tests::scenario::shipper;
-use tests::{Loss, Node, Nodetap, Writer};
+use tests::{Loss, Node, Nodetap, Running, Writer};
 
 mod credentials;
 mod items;
@@ -47,6 +48,14 @@ fn setting(fake: &mut Fake, more: &[&str]) -> (Node, Nodetap, Vec<Writer>) {
 /// A fake of Elasticsearch.
 fn fake() -> Fake {
     Fake::start(Engine::Elasticsearch)
+}
+
+/// Waits until a process that is the first on its state has read all that was written, and everything is done.
+fn settled(running: &Running, writers: &[Writer]) -> Status {
+    for writer in writers {
+        running.settle_read(writer);
+    }
+    running.settle()
 }
 
 /// What the cluster holds and what is kept as dead letters is together what was written, each line once.

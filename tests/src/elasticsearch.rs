@@ -58,6 +58,8 @@ struct State {
     journal: Vec<Exchange>,
     /// Bulk requests with which something went wrong by the plan.
     mishaps: usize,
+    /// Documents that were there already.
+    conflicts: usize,
     /// Requests that no real server would answer with 200, or that the fake does not know.
     unexpected: Vec<String>,
     /// What the `Authorization` header must be.
@@ -88,6 +90,7 @@ impl Fake {
             plan: Plan::seeded(0),
             journal: Vec::new(),
             mishaps: 0,
+            conflicts: 0,
             unexpected: Vec::new(),
             authorization: None,
             is_template_forbidden: false,
@@ -170,6 +173,11 @@ impl Fake {
     /// How many documents there are.
     pub fn count(&self) -> usize {
         self.state().indices.count()
+    }
+
+    /// How many documents were sent that were there already.
+    pub fn conflicts(&self) -> usize {
+        self.state().conflicts
     }
 
     /// How many bulk requests went wrong by the plan.

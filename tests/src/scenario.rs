@@ -2,7 +2,7 @@
 //!
 //! Faults that no real server can be brought to are tried in `tests/it` with the fake alone.
 
-use crate::cluster::{Cluster, Copies, must_hold};
+use crate::cluster::{Cluster, Copies, must_hold, will_hold};
 use crate::observe::Status;
 use crate::{Node, Nodetap, Running, Writer, until};
 
@@ -37,6 +37,8 @@ pub fn ends_well(
     writers: &[&Writer],
     copies: Copies,
 ) {
+    // What was written just now may not have been noticed yet.
+    will_hold(cluster, writers, copies);
     let status = running.settle();
     status.must_have_lost_nothing();
     assert_eq!(status.total.dead_lettered, 0, "dead letters: {status:?}");

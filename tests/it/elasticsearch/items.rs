@@ -7,7 +7,7 @@ use tests::cluster::{Cluster, Copies};
 use tests::elasticsearch::{Flaw, ItemMishap, Plan};
 use tests::scenario::{ends_well, troubled};
 
-use super::{Mode, fake, must_be_whole, setting};
+use super::{Mode, fake, must_be_whole, setting, settled};
 
 /// Every kind of passing trouble of an item.
 const PASSING: [ItemMishap; 9] = [
@@ -43,7 +43,7 @@ fn items_of_every_status_in_one_request() {
             }
             running.status().must_balance();
         }
-        let status = running.settle();
+        let status = settled(&running, &writers);
         status.must_have_lost_nothing();
         running.stop();
         let letters = tap.dead_letters();

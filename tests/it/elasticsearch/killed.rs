@@ -81,14 +81,18 @@ fn killed(mode: Mode, times: u32) {
         }
         fleet.join();
     });
+    let before = fake.count();
     let running = tap.start();
-    ends_well(
-        running,
-        &mut fake,
-        &writers.iter().collect::<Vec<_>>(),
-        Copies::One,
-    );
+    let writers: Vec<&Writer> = writers.iter().collect();
+    ends_well(running, &mut fake, &writers, Copies::One);
     fake.must_have_understood_all();
+    assert!(
+        before > 10 * times as usize,
+        "those that were killed hardly worked: {before} documents"
+    );
+    if mode == Mode::Index {
+        assert!(fake.conflicts() > 0, "nothing was ever sent twice");
+    }
     // A last look by a process that finds nothing to do.
     let count = fake.count();
     let running = tap.start();

@@ -6,7 +6,7 @@ use tests::scenario::streams::{of_namespace, roll_over};
 use tests::scenario::{ends_well, troubled};
 use tests::{Writer, until};
 
-use super::{fake, setting};
+use super::{fake, setting, settled};
 
 const STREAM: &str = "mode: data_stream";
 
@@ -22,8 +22,7 @@ fn rollover_between_send_and_resend() {
         for writer in &mut writers {
             writer.lines(100);
         }
-        let status = running.settle();
-        status.must_have_lost_nothing();
+        settled(&running, &writers).must_have_lost_nothing();
     }
     let known = running.status().sink.items("known");
     assert!(known > 0, "nothing was found to be there");
@@ -79,6 +78,7 @@ fn cluster_goes_down_again_before_it_can_be_asked() {
     let (_node, tap, mut writers) = setting(&mut fake, &[STREAM]);
     let running = tap.start();
     writers[0].lines(100);
+    running.settle_read(&writers[0]);
     running.settle();
     fake.roll_over_after_mishaps(true);
     fake.script([Mishap::CutAfter]);

@@ -235,7 +235,10 @@ fn item(state: &mut State, action: &Action<'_>) -> Value {
             "_primary_term": 1,
             "status": 201,
         }}),
-        Err((index, complaint)) => refuse(&index, &complaint),
+        Err((index, complaint)) => {
+            state.conflicts += usize::from(complaint.status == 409);
+            refuse(&index, &complaint)
+        }
     }
 }
 
