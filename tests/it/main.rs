@@ -24,6 +24,7 @@ mod pods_deleted_while_reading;
 mod queries;
 mod reload;
 mod rotations;
+mod rotations_in_quick_succession;
 mod several_rotations_while_down;
 mod streams_at_speed;
 mod two_files_with_the_same_first_line;

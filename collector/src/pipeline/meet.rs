@@ -152,6 +152,10 @@ impl Engine {
         }
         changed |= !strangers.is_empty();
         strangers.sort_by(|one, other| one.source.link.cmp(&other.source.link));
+        if !strangers.is_empty() {
+            // A text that was empty when it was opened may have its lines by now, and a stranger may be the archive of it.
+            self.identify_waiting(index);
+        }
         for one in strangers {
             self.welcome(index, &one);
         }
