@@ -29,9 +29,7 @@ fn a_minute_without_elasticsearch() {
         machine.directory("kubelet/pods"),
     ]);
     let pods = start_pods(&machine);
-    let nodetap = machine
-        .nodetap()
-        .config(&json!({"elasticsearch": {"urls": server.access().urls}}).to_string());
+    let nodetap = machine.nodetap().ships_to(&server.access(), &[], "");
     let running = nodetap.start();
     witness.wait_for_files("_steady-", 3);
     witness.wait_for_bytes("_doomed-", 100_000);

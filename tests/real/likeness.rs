@@ -138,8 +138,6 @@ fn indices(cluster: &mut impl Cluster, said: &mut Dialogue) {
         "an index name that can't be",
         &[("nodetap-UPPER", "a", &good), (DAY, "k", &good)],
     );
-    let (status, answer) = ask_lines(cluster, "");
-    said.line("nothing at all", status, &answer["error"]["type"]);
 }
 
 fn data_streams(cluster: &mut impl Cluster, said: &mut Dialogue) {

@@ -13,6 +13,7 @@ mod component;
 mod curl;
 mod likeness;
 mod machine;
+mod same_answers;
 mod server;
 mod shipping;
 mod stopwatch;

@@ -5,18 +5,19 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tests::cluster::{Cluster, Copies, Engine, must_hold, will_hold};
+use serde_json::json;
+use tests::cluster::{Access, Cluster, Copies, Engine, must_hold, will_hold};
 use tests::fleet::{Fleet, Plan};
+use tests::scenario::{shipper, troubled};
 use tests::{Node, Nodetap, Writer};
 
-use crate::server::{SHIPPER, SHIPPER_PASSWORD, Server};
+use crate::server::Server;
 use crate::stopwatch::within;
 
 /// Documents appear within seconds; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Ten times what a server's parser of documents takes by default.
-const KEYS: usize = 10_000;
+/// More fields than an index may have by default (`index.mapping.total_fields.limit`).
+const KEYS: usize = 1100;
 
 /// Into what lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,31 +33,10 @@ pub(crate) enum Mode {
 impl Mode {
     fn key(self) -> &'static str {
         match self {
-            Self::Index => "index",
-            Self::DataStream => "data_stream",
+            Self::Index => "mode: index",
+            Self::DataStream => "mode: data_stream",
         }
     }
-
-    fn copies(self) -> Copies {
-        match self {
-            Self::Index => Copies::One,
-            Self::DataStream => Copies::PerBackingIndex,
-        }
-    }
-}
-
-/// `nodetap` on a node, with a cluster and further members of the `elasticsearch` section.
-pub(crate) fn shipper(node: &Node, cluster: &impl Cluster, more: &Value) -> Nodetap {
-    let access = cluster.access();
-    let mut section = json!({"urls": access.urls});
-    if let Some(file) = &access.ca_file {
-        section["ca_file"] = json!(file);
-    }
-    for (key, value) in more.as_object().into_iter().flatten() {
-        section[key] = value.clone();
-    }
-    // JSON is YAML.
-    Nodetap::on(node).config(&json!({"elasticsearch": section}).to_string())
 }
 
 /// The fields have the types that keep nanoseconds, offsets and foreign JSON, and foreign JSON makes no field.
@@ -65,18 +45,15 @@ pub(crate) fn template_is_used(server: &mut Server, mode: Mode) {
     let mut web = node.pod("shop", "web-1", "app").short();
     web.say(r#"{"level":"warn","msg":"low","order":{"id":7},"z":[1,{"y":null}]}"#);
     web.say(r#"{"level":{"not":"a text"},"msg":["nor","this"],"order":"neither"}"#);
-    let many: Vec<String> = (0..KEYS / 100)
-        .map(|key| format!(r#""key-{key}":{key}"#))
-        .collect();
+    let many: Vec<String> = (0..KEYS).map(|key| format!(r#""k{key}":1"#)).collect();
     web.say(&format!("{{{}}}", many.join(",")));
-    web.say(r#"{"deep":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}}}}}}}}}}}}}}}}"#);
-    web.say(&format!(r#"{{"long":"{}"}}"#, "x".repeat(40_000)));
     web.lines(200);
-    let tap = shipper(node, server, &json!({"mode": mode.key()}));
+    let tap =
+        Nodetap::on(node).ships_to(&server.access(), &[mode.key()], "collect:\n  app: true\n");
     let running = tap.start();
     running.settle().must_have_lost_nothing();
     running.stop();
-    must_hold(server, &[&web], mode.copies());
+    must_hold(server, &[&web], Copies::One);
     let pattern = match mode {
         Mode::Index => "nodetap-*",
         Mode::DataStream => "logs-nodetap.container-shop",
@@ -110,7 +87,7 @@ pub(crate) fn template_is_used(server: &mut Server, mode: Mode) {
         );
     }
     assert!(
-        !mapping.to_string().contains("key-1"),
+        !mapping.to_string().contains("\"k1\""),
         "a body made fields: {mapping}"
     );
     nanoseconds_are_kept(server, pattern, &web);
@@ -139,7 +116,7 @@ pub(crate) fn killed_under_load(server: &mut Server, mode: Mode) {
     let mut writers: Vec<Writer> = (0..20)
         .map(|number| node.pod("shop", &format!("web-{number}"), "app"))
         .collect();
-    let tap = shipper(&node, server, &json!({"mode": mode.key()}));
+    let tap = shipper(&node, server, &[mode.key()]);
     let running = tap.start();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -163,7 +140,7 @@ pub(crate) fn killed_under_load(server: &mut Server, mode: Mode) {
     });
     running.settle().must_have_lost_nothing();
     running.stop();
-    must_hold(server, &writers.iter().collect::<Vec<_>>(), mode.copies());
+    must_hold(server, &writers.iter().collect::<Vec<_>>(), Copies::One);
 }
 
 /// With the least rights, over TLS; and with a password that is wrong at first.
@@ -171,30 +148,17 @@ pub(crate) fn let_in_by_password(server: &mut Server) {
     let node = &mut Node::new();
     let mut web = node.pod("shop", "web-1", "app");
     web.lines(100);
-    let password = node.scratch("password");
+    let tap = shipper(node, server, &[]);
+    let password = tap.secret("password");
+    let right = fs::read_to_string(&password).expect("read a secret");
     fs::write(&password, "not the password\n").expect("write a secret");
-    let tap = shipper(
-        node,
-        server,
-        &json!({"user": SHIPPER, "password_file": password}),
-    );
     let running = tap.start();
-    within(PATIENCE, "it is said that the password is refused", || {
-        let status = running.status();
-        status.must_balance();
-        match &status.sink_trouble {
-            Some(trouble) if trouble.contains("401") => Ok(()),
-            trouble => Err(format!("{trouble:?}")),
-        }
-    });
+    troubled(&running, "401");
     assert_eq!(server.documents(), []);
-    fs::write(&password, format!("{SHIPPER_PASSWORD}\n")).expect("write a secret");
+    fs::write(&password, format!("{right}\n")).expect("write a secret");
     running.settle().must_have_lost_nothing();
     will_hold(server, &[&web], Copies::One);
-    assert!(
-        !running.log().contains(SHIPPER_PASSWORD),
-        "a secret was logged"
-    );
+    assert!(!running.log().contains(&right), "a secret was logged");
     let (status, _) = server.ask("GET", "/_index_template/nodetap", None);
     assert_eq!(status, 200, "the least rights include the template");
     web.lines(100);
@@ -214,10 +178,12 @@ pub(crate) fn let_in_by_api_key(server: &mut Server) {
             ["auto_configure", "create_doc", "read", "view_index_metadata", "maintenance"]}],
     }}});
     let made = server.must("POST", "/_security/api_key", Some(&request));
-    let key = node.scratch("key");
-    fs::write(&key, made["encoded"].as_str().expect("a key")).expect("write a secret");
-    let more = json!({"api_key_file": key, "mode": "data_stream"});
-    let tap = shipper(node, server, &more);
+    let access = Access {
+        basic: None,
+        api_key: made["encoded"].as_str().map(str::to_owned),
+        ..server.access()
+    };
+    let tap = Nodetap::on(node).ships_to(&access, &[Mode::DataStream.key()], "");
     let running = tap.start();
     running.settle().must_have_lost_nothing();
     running.kill();
@@ -234,17 +200,12 @@ pub(crate) fn strangers_get_nothing(server: &mut Server) {
     let node = &mut Node::new();
     let mut web = node.pod("shop", "web-1", "app");
     web.lines(10);
-    let more = json!({"user": SHIPPER, "password": SHIPPER_PASSWORD, "ca_file": null});
-    let tap = shipper(node, server, &more);
-    let running = tap.start();
-    within(
-        PATIENCE,
-        "it is said that the certificate is unknown",
-        || match running.status().sink_trouble {
-            Some(trouble) if trouble.contains("certificate") => Ok(()),
-            trouble => Err(format!("{trouble:?}")),
-        },
-    );
+    let access = Access {
+        ca_file: None,
+        ..server.access()
+    };
+    let running = Nodetap::on(node).ships_to(&access, &[], "").start();
+    troubled(&running, "certificate");
     running.stop();
     assert_eq!(server.documents(), []);
 }
@@ -254,7 +215,7 @@ pub(crate) fn disk_watermark(server: &mut Server) {
     let node = &mut Node::new();
     let mut web = node.pod("shop", "web-1", "app");
     web.lines(100);
-    let tap = shipper(node, server, &json!({}));
+    let tap = shipper(node, server, &[]);
     let running = tap.start();
     running.settle().must_have_lost_nothing();
     let watermark = |level: &str| {

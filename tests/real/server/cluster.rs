@@ -61,7 +61,8 @@ impl Cluster for Server {
         match fault {
             Fault::Stopped => self.stop(),
             Fault::Killed => self.kill(),
-            Fault::Busy => self.run_with(&[("indexing_pressure.memory.limit", "200kb")]),
+            // Less than any request has, or small ones would get through.
+            Fault::Busy => self.run_with(&[("indexing_pressure.memory.limit", "1kb")]),
             Fault::QueueFull => self.run_with(&[
                 ("thread_pool.write.size", "1"),
                 ("thread_pool.write.queue_size", "1"),
@@ -145,11 +146,9 @@ impl Server {
             let is_last = hits.len() < PAGE;
             hits.into_iter().map(stored).for_each(&mut tell);
             if is_last {
-                self.must(
-                    "DELETE",
-                    "/_search/scroll",
-                    Some(&json!({"scroll_id": [id]})),
-                );
+                // Kept for a minute at most; a search that found nothing has none.
+                let used = json!({"scroll_id": [id]});
+                let _status = self.ask("DELETE", "/_search/scroll", Some(&used)).0;
                 return;
             }
             let next = json!({"scroll": "1m", "scroll_id": id});

@@ -11,11 +11,11 @@ use super::Doors;
 use crate::component::folder;
 
 /// Name and password of who may do everything.
-pub(crate) const ADMINISTRATOR: &str = "admin:password of admin";
+pub(super) const ADMINISTRATOR: &str = "admin:password of admin";
 /// The name of who may do what nodetap needs.
-pub(crate) const SHIPPER: &str = "shipper";
+pub(super) const SHIPPER: &str = "shipper";
 /// The password of [`SHIPPER`].
-pub(crate) const SHIPPER_PASSWORD: &str = "password of shipper";
+pub(super) const SHIPPER_PASSWORD: &str = "password of shipper";
 
 /// The engine's name in paths.
 pub(super) fn name(engine: Engine) -> &'static str {
