@@ -9,6 +9,7 @@
     reason = "test code: a panic with its reason is how a situation fails"
 )]
 
+pub mod answers;
 pub mod cluster;
 pub mod docker;
 pub mod elasticsearch;

@@ -5,7 +5,15 @@
 //! by page ([`pages`]), each hit is read back ([`document`]) and put in order ([`search`]); lines around a hit come from
 //! [`neighbours`], counts from [`histogram`], and new lines from [`follow`].
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use elastic::Method;
+use record::Timestamp;
+use serde_json::{Value, json};
+use store::Predicate;
 
 use super::{Backend, BackendError, Bookmark, Each, Histogram, Summary};
 use crate::Query;
@@ -31,8 +39,9 @@ mod follow;
 pub use follow::Followed;
 pub use link::ElasticsearchError;
 
-use link::Link;
+use link::{Body, Link};
 use search::Search;
+use translate::Plan;
 
 /// How much of an answer is put in order in memory, in bytes. A larger one is read twice instead.
 const BUFFER_BYTES_MAX: usize = 64 << 20;
@@ -44,6 +53,8 @@ const HELD_BYTES_MAX: usize = 128 << 20;
 pub struct ElasticsearchBackend {
     link: Link,
     patterns: String,
+    /// Paths of JSON bodies that are known to have values.
+    valued: Mutex<HashSet<String>>,
     buffer_bytes_max: usize,
     held_bytes_max: usize,
 }
@@ -57,6 +68,7 @@ impl ElasticsearchBackend {
         Ok(Self {
             link: Link::new(settings)?,
             patterns: patterns(prefix),
+            valued: Mutex::default(),
             buffer_bytes_max: BUFFER_BYTES_MAX,
             held_bytes_max: HELD_BYTES_MAX,
         })
@@ -68,6 +80,38 @@ impl ElasticsearchBackend {
         self.buffer_bytes_max = buffer_bytes_max;
         self.held_bytes_max = held_bytes_max;
         self
+    }
+
+    /// What a predicate means to this cluster.
+    fn plan(
+        &self,
+        predicate: &Predicate,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<Plan, BackendError> {
+        let has_values = |path: &str| self.has_values(path);
+        Ok(translate::plan(predicate, from, until, &has_values)?)
+    }
+
+    /// Whether any document has a value at a path of its JSON body. Where the cluster does not say, it has.
+    fn has_values(&self, path: &str) -> bool {
+        let known = || self.valued.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(path) {
+            return true;
+        }
+        let query = json!({ "prefix": { (format!("app.{path}")): { "value": "" } } });
+        let body = json!({ "size": 0, "terminate_after": 1, "query": query });
+        let request = format!("/{}/_search?ignore_unavailable=true", self.patterns);
+        let answer = self.link.ask(Method::Post, &request, &Body::Json(body));
+        let total = answer
+            .ok()
+            .and_then(|answer| serde_json::from_slice::<Value>(&answer).ok())
+            .and_then(|answer| answer.pointer("/hits/total/value")?.as_u64());
+        let has = total.is_none_or(|total| 0 < total);
+        if has {
+            known().insert(path.to_owned());
+        }
+        has
     }
 
     /// That there is nothing to search.
@@ -94,7 +138,7 @@ impl Backend for ElasticsearchBackend {
     }
 
     fn tail(&mut self, query: &Query, each: Each<'_>) -> Result<Bookmark, BackendError> {
-        let followed = follow::tail(self, query, each)?;
+        let followed = follow::tail(self, query, Instant::now(), each)?;
         Ok(Bookmark::Elasticsearch(Box::new(followed)))
     }
 
@@ -107,7 +151,7 @@ impl Backend for ElasticsearchBackend {
         let Bookmark::Elasticsearch(followed) = bookmark else {
             return Err(BackendError::Bookmark);
         };
-        followed.follow(self, query, each)
+        followed.follow(self, query, Instant::now(), each)
     }
 }
 
@@ -118,7 +162,8 @@ fn patterns(prefix: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
             path.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            // Writing to a String can't fail.
+            write!(path, "%{byte:02X}").unwrap_or_default();
         }
     }
     format!("{path}-*,logs-nodetap.*-*")

@@ -92,7 +92,9 @@ pub(super) fn document(source: &str, time: Timestamp, files: &mut Files) -> Docu
         offset,
         end,
         end_started,
-        part: number(log.part).and_then(|part| u32::try_from(part).ok()).unwrap_or(0),
+        part: number(log.part)
+            .and_then(|part| u32::try_from(part).ok())
+            .unwrap_or(0),
         tags,
         app: source
             .app
@@ -111,7 +113,12 @@ pub(super) fn document(source: &str, time: Timestamp, files: &mut Files) -> Docu
 fn end(tags: Tags, message: &str, offset: u64, started: i64) -> (u64, i64) {
     if !tags.contains(Tags::GAP) {
         // Only the order counts: a line comes behind a gap that begins at the same place.
-        return (offset.saturating_add(message.len() as u64).saturating_add(1), started);
+        return (
+            offset
+                .saturating_add(message.len() as u64)
+                .saturating_add(1),
+            started,
+        );
     }
     let digits = message.split_once(' ').map_or("", |(first, _)| first);
     let lost: u64 = digits.parse().unwrap_or(0);

@@ -10,21 +10,21 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use record::Document;
 use serde_json::{Value, json};
 
-use self::shards::{Asked, Shard};
-use super::document::{self, Files};
+use self::new::New;
+use self::shards::{Asked, Shard, search};
+use super::ElasticsearchBackend;
 use super::link::ElasticsearchError;
 use super::pages::Row;
 use super::search::{Notes, Search};
-use super::translate::{self, Plan};
-use super::ElasticsearchBackend;
-use crate::backend::{BackendError, Each, Item, Summary};
-use crate::order::late::held_bytes;
-use crate::{Query, order};
+use super::translate::Plan;
+use crate::Query;
+use crate::backend::{BackendError, Each, Summary};
 
 mod shards;
+
+mod new;
 
 /// How often shards that lines arrive at are looked at.
 const POLL: Duration = Duration::from_millis(500);
@@ -42,8 +42,6 @@ const UNDER_WAY: i64 = 256;
 const PAGE_ROWS: usize = 500;
 /// How many ids one search gives at most.
 const PAGE_IDS: usize = 5000;
-/// How many bytes of new lines are put in order at once.
-const ORDERED_BYTES_MAX: usize = 16 << 20;
 /// For so long a cluster that does not answer is asked again before following ends.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -84,9 +82,9 @@ struct Shown<'a> {
 pub(super) fn tail(
     backend: &ElasticsearchBackend,
     query: &Query,
+    now: Instant,
     each: Each<'_>,
 ) -> Result<Followed, BackendError> {
-    let now = Instant::now();
     let plain = Query {
         context: 0,
         ..query.clone()
@@ -102,10 +100,12 @@ pub(super) fn tail(
     let heads = shards::heads(backend, &shards::indices(backend)?)?;
     for (shard, head) in heads {
         let settled = head.saturating_sub(UNDER_WAY).max(-1);
-        followed.shards.insert(shard, Progress::new(now, head, settled));
+        followed
+            .shards
+            .insert(shard, Progress::new(now, head, settled));
     }
     // What is visible now is for the search to show, even what it leaves out as too old.
-    let plan = translate::plan(&query.wanted(), query.since, query.until)?;
+    let plan = backend.plan(&query.wanted(), query.since, query.until)?;
     let visible = followed.ids(backend, &plan)?;
     for (id, number, shard) in visible {
         followed.remember(id, number, &shard);
@@ -131,27 +131,20 @@ impl Followed {
         &mut self,
         backend: &ElasticsearchBackend,
         query: &Query,
+        now: Instant,
         each: Each<'_>,
     ) -> Result<Summary, BackendError> {
         let mut summary = Summary::default();
-        let now = Instant::now();
+        let began = Instant::now();
         if self.polled.is_some_and(|polled| now < polled + POLL) {
             return Ok(summary);
         }
-        let plan = translate::plan(&query.wanted(), query.since, query.until)?;
-        let mut new = New {
-            plan: &plan,
-            documents: Vec::new(),
-            bytes: 0,
-            files: Files::default(),
-            summary: &mut summary,
-            each,
-            ended: false,
-        };
+        let plan = backend.plan(&query.wanted(), query.since, query.until)?;
+        let mut new = New::of(&plan, &mut summary, each);
         let mut looked = self.look(backend, now, &mut new);
         new.give();
         // A slow cluster is asked less often.
-        self.polled = Some(Instant::now() + 2 * now.elapsed());
+        self.polled = Some(now + 2 * began.elapsed());
         if let Err(BackendError::Elasticsearch(error)) = &looked
             && error.may_pass()
         {
@@ -196,7 +189,9 @@ impl Followed {
         let mut before = std::mem::take(&mut self.shards);
         for (shard, head) in heads {
             // All of a new index is new.
-            let mut progress = before.remove(&shard).unwrap_or_else(|| Progress::new(now, -1, -1));
+            let mut progress = before
+                .remove(&shard)
+                .unwrap_or_else(|| Progress::new(now, -1, -1));
             let known = progress.heads.back().map_or(-1, |(_, known)| *known);
             if known < head {
                 progress.hot_until = now + HOT;
@@ -394,17 +389,6 @@ impl Followed {
     }
 }
 
-fn search(plan: &Plan, numbers: Value, size: usize, documents: bool) -> Value {
-    json!({
-        "size": size,
-        "track_total_hits": false,
-        "_source": documents,
-        "seq_no_primary_term": true,
-        "query": { "bool": { "filter": [{ "range": { "_seq_no": numbers } }], "must": [plan.query] } },
-        "sort": [{ "_seq_no": "asc" }],
-    })
-}
-
 // === impl Progress ===
 
 impl Progress {
@@ -414,46 +398,6 @@ impl Progress {
             settled,
             heads: VecDeque::from([(now, head)]),
             hot_until: now + HOT,
-        }
-    }
-}
-
-/// Lines that are new, until they are put in order and given.
-struct New<'a, 'b> {
-    plan: &'a Plan,
-    documents: Vec<Document>,
-    bytes: usize,
-    files: Files,
-    summary: &'a mut Summary,
-    each: Each<'b>,
-    ended: bool,
-}
-
-// === impl New ===
-
-impl New<'_, '_> {
-    fn take(&mut self, row: &Row<'_>) {
-        self.summary.rows_scanned += 1;
-        let document = document::document(row.source, row.key.time, &mut self.files);
-        if self.ended || !self.plan.wants(row.matched, &document.record()) {
-            return;
-        }
-        self.bytes += held_bytes(&document);
-        self.documents.push(document);
-        if ORDERED_BYTES_MAX < self.bytes {
-            self.give();
-        }
-    }
-
-    /// Gives what there is, in reading order.
-    fn give(&mut self) {
-        self.bytes = 0;
-        for document in order::merged(std::mem::take(&mut self.documents), |document| document) {
-            if self.ended {
-                return;
-            }
-            self.summary.hits += 1;
-            self.ended = (self.each)(Item::Hit(document)).is_break();
         }
     }
 }
@@ -481,7 +425,11 @@ impl Notes for Shown<'_> {
         let settled = self.settled.get(row.index).copied().unwrap_or(-1);
         if settled < number {
             // Which shard of its index it is in is not known; it is forgotten with the first one's numbers.
-            let shard = self.followed.shards.keys().find(|shard| shard.index == row.index);
+            let shard = self
+                .followed
+                .shards
+                .keys()
+                .find(|shard| shard.index == row.index);
             let shard = shard.map_or(0, |shard| self.followed.hasher.hash_one(shard));
             let id = self.followed.hash(row.id);
             self.seen.borrow_mut().push((id, (shard, number)));

@@ -7,10 +7,10 @@ use elastic::Method;
 use record::{Level, Timestamp};
 use serde_json::{Value, json};
 
+use super::ElasticsearchBackend;
 use super::link::{Body, ElasticsearchError};
 use super::pages::Order;
 use super::search::Search;
-use super::{ElasticsearchBackend, translate};
 use crate::Query;
 use crate::backend::{BackendError, Histogram};
 
@@ -26,7 +26,7 @@ pub(super) fn histogram(
     query: &Query,
     bucket: Duration,
 ) -> Result<Histogram, BackendError> {
-    let plan = translate::plan(&query.wanted(), query.since, query.until)?;
+    let plan = backend.plan(&query.wanted(), query.since, query.until)?;
     let milliseconds = bucket.as_millis();
     // The cluster's buckets are whole milliseconds.
     let whole = milliseconds > 0 && bucket.subsec_nanos() % 1_000_000 == 0;

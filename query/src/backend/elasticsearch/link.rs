@@ -187,7 +187,11 @@ fn refusal(answer: &Answer) -> ElasticsearchError {
 
 /// The refusal of a status and what the cluster said with it.
 pub(super) fn of_status(status: u16, complaint: String) -> ElasticsearchError {
-    let unmapped = ["Fielddata is disabled", "No mapping found for", "numeric_type"];
+    let unmapped = [
+        "Fielddata is disabled",
+        "No mapping found for",
+        "numeric_type",
+    ];
     match status {
         401 => ElasticsearchError::Credentials { complaint },
         403 => ElasticsearchError::Forbidden { complaint },

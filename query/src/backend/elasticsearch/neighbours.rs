@@ -82,7 +82,10 @@ impl<'a> Around<'a> {
             // Writing to a String can't fail.
             writeln!(lines, "{{}}\n{search}").unwrap_or_default();
         }
-        let path = format!("/{}/_msearch?ignore_unavailable=true", self.backend.patterns);
+        let path = format!(
+            "/{}/_msearch?ignore_unavailable=true",
+            self.backend.patterns
+        );
         let body = Body::Lines(Bytes::from(lines));
         let answer = self.backend.link.ask(Method::Post, &path, &body)?;
         let several: Several<'_> = serde_json::from_slice(&answer)
@@ -143,7 +146,10 @@ impl Neighbours for Around<'_> {
         let places: Vec<Place> = hits
             .iter()
             .flat_map(|(stream, position)| {
-                [Place::before(stream, *position), Place::after(stream, *position)]
+                [
+                    Place::before(stream, *position),
+                    Place::after(stream, *position),
+                ]
             })
             .collect();
         // One line more than is shown tells whether groups meet.
@@ -213,6 +219,9 @@ impl Found<'_> {
         };
         let error: Value = serde_json::from_str(error.get()).unwrap_or_default();
         let status = self.status.unwrap_or(500);
-        Err(link::of_status(status, format!("HTTP {status}: {}", link::cause(&error))))
+        Err(link::of_status(
+            status,
+            format!("HTTP {status}: {}", link::cause(&error)),
+        ))
     }
 }

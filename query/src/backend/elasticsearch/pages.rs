@@ -168,7 +168,9 @@ impl Reading<'_> {
             let answer = self.page(after.as_ref(), size)?;
             let found: Found<'_> = serde_json::from_slice(&answer)
                 .map_err(|error| ElasticsearchError::malformed(&error))?;
-            found.shards.note();
+            if read.failed == 0 {
+                found.shards.note();
+            }
             if let (Some(snapshot), Some(id)) = (self.snapshot, &found.pit_id) {
                 id.as_ref().clone_into(&mut snapshot.id.borrow_mut());
             }
@@ -206,9 +208,14 @@ impl Reading<'_> {
         if let Some(snapshot) = self.snapshot.filter(|snapshot| !snapshot.gone.get()) {
             let id = snapshot.id.borrow().clone();
             body["pit"] = json!({ "id": id, "keep_alive": KEPT_ALIVE });
-            match self.link.ask(Method::Post, "/_search", &Body::Json(body.clone())) {
+            match self
+                .link
+                .ask(Method::Post, "/_search", &Body::Json(body.clone()))
+            {
                 Err(error) if error.is_expired() => {
-                    tracing::warn!("the cluster has dropped our point in time; reading goes on without");
+                    tracing::warn!(
+                        "the cluster has dropped our point in time; reading goes on without"
+                    );
                     snapshot.gone.set(true);
                 }
                 answered => return answered,
@@ -231,9 +238,7 @@ pub(super) fn sort(order: Order) -> Value {
         Order::OldestFirst => ("asc", "_first"),
         Order::NewestFirst => ("desc", "_last"),
     };
-    let by = |field: &str, kind: &str| {
-        json!({ field: { "order": order, "missing": missing, "unmapped_type": kind } })
-    };
+    let by = |field: &str, kind: &str| json!({ field: { "order": order, "missing": missing, "unmapped_type": kind } });
     let by_time = |field: &str| {
         json!({ field: {
             "order": order, "missing": missing, "unmapped_type": "date_nanos", "numeric_type": "date_nanos",
@@ -285,7 +290,11 @@ impl Shards {
     pub(super) fn note(&self) {
         if let Some(failure) = self.failures.first().filter(|_| self.failed > 0) {
             let reason = super::link::cause(&failure["reason"]);
-            tracing::warn!(failed = self.failed, reason, "parts of the indices did not answer");
+            tracing::warn!(
+                failed = self.failed,
+                reason,
+                "parts of the indices did not answer"
+            );
         }
     }
 }
@@ -297,7 +306,11 @@ impl<'a> Snapshot<'a> {
     pub(super) fn take(link: &'a Link, patterns: &str) -> Option<Self> {
         let ways = [
             (Kind::Elasticsearch, format!("/{patterns}/_pit"), "id"),
-            (Kind::OpenSearch, format!("/{patterns}/_search/point_in_time"), "pit_id"),
+            (
+                Kind::OpenSearch,
+                format!("/{patterns}/_search/point_in_time"),
+                "pit_id",
+            ),
         ];
         for (kind, path, name) in ways {
             let path = format!("{path}?keep_alive={KEPT_ALIVE}&ignore_unavailable=true");

@@ -8,13 +8,13 @@ use store::{Field, Predicate, Test};
 
 use super::document::{self, Files};
 use super::pages::{Key, Order, Read, Reading, Row, Snapshot};
-use super::translate::{self, Plan};
+use super::translate::Plan;
 use super::{ElasticsearchBackend, neighbours::Around};
+use crate::Query;
 use crate::backend::passes::{self, Rows};
 use crate::backend::{BackendError, Each, Item, Summary, context};
 use crate::order::Place;
 use crate::order::late::held_bytes;
-use crate::Query;
 
 /// Up to so many hits are read newest first and turned round. More are counted first, by their places alone.
 const TURNED_ROUND_MAX: usize = 10_000;
@@ -55,7 +55,7 @@ impl<'a> Search<'a> {
         backend: &'a ElasticsearchBackend,
         query: &'a Query,
     ) -> Result<Self, BackendError> {
-        let plan = translate::plan(&query.wanted(), query.since, query.until)?;
+        let plan = backend.plan(&query.wanted(), query.since, query.until)?;
         let one_page = query.hits_max().is_some_and(|hits| hits < ONE_PAGE_MAX);
         let snapshot = if one_page {
             None
@@ -323,7 +323,8 @@ impl Many<'_> {
     fn buffered(&self) -> Result<Buffered, BackendError> {
         let mut hits = Vec::new();
         let fits =
-            self.search.collect(Order::OldestFirst, self.before.as_ref(), None, &mut hits)?;
+            self.search
+                .collect(Order::OldestFirst, self.before.as_ref(), None, &mut hits)?;
         Ok(if fits {
             Buffered::All(hits)
         } else {
@@ -347,7 +348,8 @@ impl Rows for Many<'_> {
     ) -> Result<(), BackendError> {
         let before = self.before.as_ref();
         let mut each = |key: &Key, document| each(key.place(), document);
-        self.search.documents(Order::OldestFirst, before, None, &mut each)
+        self.search
+            .documents(Order::OldestFirst, before, None, &mut each)
     }
 
     fn of_stream(
@@ -361,12 +363,16 @@ impl Rows for Many<'_> {
             test: Test::Equals(stream.to_owned()),
         };
         let wanted = Predicate::all([of_stream, query.wanted()]);
-        let plan = translate::plan(&wanted, query.since, query.until)?;
+        let plan = self
+            .search
+            .backend
+            .plan(&wanted, query.since, query.until)?;
         let range = (self.before.as_ref(), None);
-        self.search.documents_of(&plan, Order::OldestFirst, range, &mut |key, document| {
-            each(key.place(), document);
-            ControlFlow::Continue(())
-        })
+        self.search
+            .documents_of(&plan, Order::OldestFirst, range, &mut |key, document| {
+                each(key.place(), document);
+                ControlFlow::Continue(())
+            })
     }
 }
 

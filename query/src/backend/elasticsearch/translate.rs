@@ -56,13 +56,17 @@ enum Tree {
     Not(Box<Tree>),
 }
 
+/// Whether any document has a value, and not an object, at a path of its JSON body.
+pub(super) type HasValues<'a> = &'a dyn Fn(&str) -> bool;
+
 /// Translates a predicate, and the range of times beside it. Fails on an expression that can't be compiled.
 pub(super) fn plan(
     predicate: &Predicate,
     from: Option<Timestamp>,
     until: Option<Timestamp>,
+    has_values: HasValues<'_>,
 ) -> Result<Plan, ReadError> {
-    let tree = tree(predicate)?;
+    let tree = tree(predicate, has_values)?;
     let mut named = Vec::new();
     let check = tree.check(&mut named);
     let from = from.map(|from| moment("@timestamp", Comparison::GreaterOrEqual, from));
@@ -92,22 +96,23 @@ fn moment(field: &str, comparison: Comparison, bound: Timestamp) -> Clause {
     Clause::Query(json!({ "range": { field: { sign: bound.to_string(), "format": format } } }))
 }
 
-fn tree(predicate: &Predicate) -> Result<Tree, ReadError> {
-    let all = |parts: &[Predicate]| parts.iter().map(tree).collect::<Result<Vec<_>, _>>();
+fn tree(predicate: &Predicate, has_values: HasValues<'_>) -> Result<Tree, ReadError> {
+    let all = |parts: &[Predicate]| {
+        let parts = parts.iter().map(|part| tree(part, has_values));
+        parts.collect::<Result<Vec<_>, _>>()
+    };
     Ok(match predicate {
         Predicate::All => Tree::Exact(Clause::All),
         Predicate::And(parts) => Tree::and(all(parts)?),
         Predicate::Or(parts) => Tree::or(all(parts)?),
-        Predicate::Not(part) => match tree(part)? {
+        Predicate::Not(part) => match tree(part, has_values)? {
             Tree::Exact(clause) => Tree::Exact(clause.not()),
             part => Tree::Not(Box::new(part)),
         },
         Predicate::Text { .. } | Predicate::Regex { .. } | Predicate::Field { .. } => {
-            match leaf::leaf(predicate) {
+            match leaf::leaf(predicate, has_values) {
                 leaf::Leaf::Exact(clause) => Tree::Exact(clause),
-                leaf::Leaf::Upper(clause) => {
-                    Tree::Here(clause, Arc::new(Matcher::new(predicate)?))
-                }
+                leaf::Leaf::Upper(clause) => Tree::Here(clause, Arc::new(Matcher::new(predicate)?)),
             }
         }
     })
@@ -211,7 +216,8 @@ impl Tree {
         match self {
             Self::Exact(clause) => {
                 let name = format!("q{}", named.len());
-                named.push(json!({ "bool": { "filter": [clause.clone().query()], "_name": name } }));
+                named
+                    .push(json!({ "bool": { "filter": [clause.clone().query()], "_name": name } }));
                 Check::Asked(name)
             }
             Self::Here(_, matcher) => Check::Here(Arc::clone(matcher)),

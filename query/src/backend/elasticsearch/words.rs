@@ -174,16 +174,24 @@ mod tests {
             &[term("refused"), prefix, wildcard("*connection")],
         );
         check("ready", &[term("ready")]);
-        check("*java.lang.Error*", &[
-            wildcard("*error*"),
-            wildcard("*java*"),
-            wildcard("*lang*"),
-        ]);
-        check("*(größe) ok!*", &[term("ok")]);
-        check("*a (x) b*", &[
-            term("x"),
-            json!({ "prefix": { "message": { "value": "b" } } }),
-        ]);
+        check(
+            "*java.lang.Error*",
+            &[wildcard("*error*"), wildcard("*java*"), wildcard("*lang*")],
+        );
+        check(
+            "*(größe) ok!*",
+            &[
+                term("ok"),
+                json!({ "prefix": { "message": { "value": "gr" } } }),
+            ],
+        );
+        check(
+            "*a (x) b*",
+            &[
+                term("x"),
+                json!({ "prefix": { "message": { "value": "b" } } }),
+            ],
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::backend::elasticsearch::ElasticsearchBackend;
 use crate::backend::elasticsearch::link::{Body, ElasticsearchError};
 use crate::backend::elasticsearch::neighbours::Several;
 use crate::backend::elasticsearch::pages::Found;
+use crate::backend::elasticsearch::translate::Plan;
 
 /// How many searches one request has.
 const SEARCHES_MAX: usize = 64;
@@ -48,6 +49,18 @@ impl Shard {
     }
 }
 
+/// The search for hits by their numbers, in the order of these.
+pub(super) fn search(plan: &Plan, numbers: Value, size: usize, documents: bool) -> Value {
+    json!({
+        "size": size,
+        "track_total_hits": false,
+        "_source": documents,
+        "seq_no_primary_term": true,
+        "query": { "bool": { "filter": [{ "range": { "_seq_no": numbers } }], "must": [plan.query] } },
+        "sort": [{ "_seq_no": "asc" }],
+    })
+}
+
 /// The indices that new lines may go to.
 pub(super) fn indices(backend: &ElasticsearchBackend) -> Result<Vec<String>, ElasticsearchError> {
     let path = format!("/_resolve/index/{}?expand_wildcards=all", backend.patterns);
@@ -73,9 +86,19 @@ fn written_to(answer: &Value) -> Vec<String> {
     let streams = list("data_streams").iter().flat_map(|stream| {
         let backing = stream["backing_indices"].as_array();
         let backing = backing.map_or(&[][..], Vec::as_slice);
-        backing.iter().rev().take(BACKING_MAX).filter_map(Value::as_str)
+        backing
+            .iter()
+            .rev()
+            .take(BACKING_MAX)
+            .filter_map(Value::as_str)
     });
-    daily.iter().skip(oldest).copied().chain(streams).map(str::to_owned).collect()
+    daily
+        .iter()
+        .skip(oldest)
+        .copied()
+        .chain(streams)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Asks several shards; `take` gets each answer with the number of its question.
@@ -126,7 +149,9 @@ pub(super) fn heads(
             }));
         }
     })?;
-    last_changes(backend, &split, &mut |shard, _, last| found.push((shard.clone(), last)))?;
+    last_changes(backend, &split, &mut |shard, _, last| {
+        found.push((shard.clone(), last))
+    })?;
     Ok(found)
 }
 
@@ -172,7 +197,10 @@ mod tests {
             ],
             "data_streams": [{ "name": "a", "backing_indices": [".ds-a-1", ".ds-a-2", ".ds-a-3"] }],
         });
-        assert_eq!(written_to(&answer), ["nodetap-2026.11.21", ".ds-a-3", ".ds-a-2"]);
+        assert_eq!(
+            written_to(&answer),
+            ["nodetap-2026.11.21", ".ds-a-3", ".ds-a-2"]
+        );
         assert!(written_to(&json!({ "indices": 7 })).is_empty());
     }
 }

@@ -6,14 +6,11 @@
 
 use std::sync::Arc;
 
-use record::{
-    Document, File, FileKey, Level, Origin, OutputStream, Tags, Timestamp,
-    file::Node,
-};
+use record::{Document, File, FileKey, Level, Origin, OutputStream, Tags, Timestamp, file::Node};
 use serde_json::{Value, json};
 use store::{Comparison, Field, Predicate, Test, Value as Wanted};
 
-use super::Clause;
+use super::{Clause, HasValues};
 use crate::backend::elasticsearch::words::{self, Piece};
 
 /// What one test means.
@@ -29,11 +26,16 @@ pub(super) enum Leaf {
 const LONG_MAX: f64 = 9_223_372_036_854_775_000.0;
 
 /// Translates a predicate that has no parts.
-pub(super) fn leaf(predicate: &Predicate) -> Leaf {
+pub(super) fn leaf(predicate: &Predicate, has_values: HasValues<'_>) -> Leaf {
     match predicate {
-        Predicate::Text { needle } if words::has_word(needle) => {
-            Leaf::Exact(query(json!({ "match_phrase": { "message": { "query": needle } } })))
-        }
+        // The cluster knows values by their whole paths, and nothing of the objects that they are in.
+        Predicate::Field {
+            field: Field::App(path),
+            test: Test::Exists,
+        } if !has_values(path) => Leaf::Upper(query(json!({ "exists": { "field": "app" } }))),
+        Predicate::Text { needle } if words::has_word(needle) => Leaf::Exact(query(
+            json!({ "match_phrase": { "message": { "query": needle } } }),
+        )),
         Predicate::Text { needle } => message(&[Piece {
             text: needle,
             first: false,
@@ -116,7 +118,9 @@ fn has(field: &Field) -> Clause {
     match field {
         Field::Message | Field::Time | Field::Started | Field::Offset => Clause::All,
         // Every value begins with nothing; `exists` is not understood alike by both engines.
-        Field::Label(_) | Field::App(_) => any_of(field, |name| json!({ "prefix": { name: { "value": "" } } })),
+        Field::Label(_) | Field::App(_) => {
+            any_of(field, |name| json!({ "prefix": { name: { "value": "" } } }))
+        }
         _ => any_of(field, |name| json!({ "exists": { "field": name } })),
     }
 }
@@ -148,7 +152,10 @@ fn closed(field: &Field, predicate: &Predicate) -> Option<Clause> {
     };
     match field {
         Field::Level => {
-            for level in Level::ALL.into_iter().filter(|level| *level != Level::Unknown) {
+            for level in Level::ALL
+                .into_iter()
+                .filter(|level| *level != Level::Unknown)
+            {
                 document.level = level;
                 take(&document, level.as_str());
             }
@@ -209,9 +216,10 @@ fn name(field: &Field, test: &Test) -> Leaf {
         Test::Exists => Leaf::Exact(has(field)),
         // An empty name is not there.
         Test::Equals(text) if text.is_empty() => Leaf::Exact(Clause::None),
-        Test::Equals(text) if text.is_ascii() => Leaf::Exact(any_of(field, |name| {
-            json!({ "term": { name: { "value": text, "case_insensitive": true } } })
-        })),
+        Test::Equals(text) if text.is_ascii() => Leaf::Exact(any_of(
+            field,
+            |name| json!({ "term": { name: { "value": text, "case_insensitive": true } } }),
+        )),
         Test::Glob(pattern) if pattern.is_ascii() => Leaf::Exact(like(field, pattern)),
         Test::Equals(text) => {
             // What is a wildcard in a pattern is text here; a wildcard in its place finds more.
@@ -224,9 +232,10 @@ fn name(field: &Field, test: &Test) -> Leaf {
 
 fn like(field: &Field, pattern: &str) -> Clause {
     let pattern = pattern.replace('\\', "\\\\");
-    any_of(field, |name| {
-        json!({ "wildcard": { name: { "value": pattern, "case_insensitive": true } } })
-    })
+    any_of(
+        field,
+        |name| json!({ "wildcard": { name: { "value": pattern, "case_insensitive": true } } }),
+    )
 }
 
 /// The same text with a star for each run of characters beyond ASCII: their case is not known to the cluster.
@@ -246,18 +255,20 @@ fn beyond_ascii_to_star(text: &str) -> String {
 fn keyed(field: &Field, test: &Test) -> Leaf {
     match test {
         Test::Exists => Leaf::Exact(has(field)),
-        Test::Equals(text) if text.is_ascii() => Leaf::Exact(any_of(field, |name| {
-            json!({ "term": { name: { "value": text, "case_insensitive": true } } })
-        })),
+        Test::Equals(text) if text.is_ascii() => Leaf::Exact(any_of(
+            field,
+            |name| json!({ "term": { name: { "value": text, "case_insensitive": true } } }),
+        )),
         Test::Equals(_) | Test::Compare(..) => Leaf::Upper(has(field)),
         Test::Glob(pattern) => {
             let lead = pattern.split(['*', '?']).next().unwrap_or_default();
             if lead.is_empty() || !lead.is_ascii() {
                 return Leaf::Upper(has(field));
             }
-            Leaf::Upper(any_of(field, |name| {
-                json!({ "prefix": { name: { "value": lead, "case_insensitive": true } } })
-            }))
+            Leaf::Upper(any_of(
+                field,
+                |name| json!({ "prefix": { name: { "value": lead, "case_insensitive": true } } }),
+            ))
         }
     }
 }
@@ -267,9 +278,10 @@ fn number(field: &Field, test: &Test) -> Leaf {
     match test {
         Test::Exists => Leaf::Exact(has(field)),
         Test::Equals(text) => Leaf::Exact(match text.parse::<i64>() {
-            Ok(number) if number.to_string() == *text => {
-                any_of(field, |name| json!({ "term": { name: { "value": number } } }))
-            }
+            Ok(number) if number.to_string() == *text => any_of(
+                field,
+                |name| json!({ "term": { name: { "value": number } } }),
+            ),
             // No number is written so.
             Ok(_) | Err(_) => Clause::None,
         }),
@@ -295,7 +307,10 @@ fn in_order(field: &Field, comparison: Comparison, bound: f64) -> Clause {
             Clause::None
         };
     }
-    any_of(field, |name| json!({ "range": { name: { sign(comparison): bound } } }))
+    any_of(
+        field,
+        |name| json!({ "range": { name: { sign(comparison): bound } } }),
+    )
 }
 
 fn sign(comparison: Comparison) -> &'static str {
