@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 use crate::family::{Families, Family};
 use crate::labels::Labels;
+use crate::machine::Machine;
 use crate::netlink::NetlinkError;
 use crate::place::Place;
 use crate::pods::Pods;
@@ -178,16 +179,8 @@ fn timeout_name(name: &str) -> Option<(&str, &str)> {
 }
 
 fn advise(place: &Place, out: &mut Families) {
-    let Ok(text) = place.text("proc/stat") else {
-        return;
-    };
-    let cpus = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("cpu"))
-        .filter(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
-        .count();
-    if cpus > 0 {
-        let limit = (cpus as u64 * MAX_PER_CORE).max(LIMIT_MIN);
+    if let Some(machine) = Machine::read(place) {
+        let limit = (machine.cpus as u64 * MAX_PER_CORE).max(LIMIT_MIN);
         out.push(&ADVISED_LIMIT, &Labels::none(), limit);
     }
     for (state, seconds) in ADVISED_TIMEOUTS {

@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::family::{Families, Family};
 use crate::labels::Labels;
+use crate::machine::Machine;
 use crate::place::Place;
 use crate::pods::{self, PodName, Pods};
 use crate::probe::{Context, Entry, Pace, Probe, ProbeError, Reason};
@@ -134,10 +135,7 @@ impl Probe for ControlPlane {
 impl ControlPlane {
     /// Counts a start when a component's process is another than the last time.
     fn emit_processes(&mut self, place: &Place, processes: &[Process], out: &mut Families) {
-        let boot = place
-            .text("proc/stat")
-            .ok()
-            .and_then(|text| boot_seconds(&text));
+        let boot = Machine::read(place).map(|machine| machine.booted);
         let ticks = rustix::param::clock_ticks_per_second().max(1);
         for process in processes {
             let seen = self
@@ -337,14 +335,6 @@ fn stat(text: &str) -> Option<(&'static str, u64)> {
         .parse()
         .ok()?;
     Some((component, started))
-}
-
-fn boot_seconds(text: &str) -> Option<u64> {
-    text.lines()
-        .find_map(|line| line.strip_prefix("btime "))?
-        .trim()
-        .parse()
-        .ok()
 }
 
 #[cfg(test)]

@@ -167,6 +167,8 @@ const PID_FILES: [&str; 3] = [
 const DUMP: &str = "tmp/keepalived_check.data";
 /// A dump shows one moment; after so long the log knows better.
 const DUMP_FRESH: Duration = Duration::from_mins(2);
+/// keepalived writes a line to its log when it begins a dump, and the last of its processes ends a little later.
+const DUMP_SLACK: Duration = Duration::from_secs(2);
 const DUMP_BYTES_MAX: u64 = 16 << 20;
 
 #[derive(Debug)]
@@ -175,6 +177,12 @@ struct Keepalived {
     model: Model,
     /// The dump that was taken last.
     dumped: Option<SystemTime>,
+    /// When the log was written that told of keepalived's past before we began to follow it.
+    past: Option<SystemTime>,
+    /// Whether that past was read.
+    followed: bool,
+    /// Whether a keepalived was ever seen or heard of: from then on its absence is worth a sample.
+    met: bool,
 }
 
 // === impl Keepalived ===
@@ -189,21 +197,31 @@ impl Keepalived {
             logs,
             model: Model::default(),
             dumped: None,
+            past: None,
+            followed: false,
+            met: false,
         }
     }
 
     fn read_logs(&mut self, place: &Place) {
         let model = &mut self.model;
         for log in &mut self.logs {
+            let mut told = false;
             log.read(place, |line| {
                 if let Some(event) = log::event(line) {
+                    told = true;
                     model.take(event);
                 }
             });
+            self.met |= told;
+            if told && !self.followed {
+                self.past = self.past.max(log.modified(place));
+            }
         }
+        self.followed = true;
     }
 
-    /// Takes a dump that is new and fresh.
+    /// Takes a dump that is new, fresh, and not older than the past that the log has just told.
     fn read_dump(&mut self, context: &Context<'_>, out: &mut Families) {
         let Ok((text, written)) = dump_text(context.place) else {
             return;
@@ -213,7 +231,8 @@ impl Keepalived {
             out.push(&DUMP_TIME, &labels, since.as_secs_f64());
         }
         let age = context.now.duration_since(written).unwrap_or_default();
-        if age <= DUMP_FRESH && self.dumped != Some(written) {
+        let past = self.past.is_some_and(|past| written + DUMP_SLACK < past);
+        if age <= DUMP_FRESH && !past && self.dumped != Some(written) {
             self.dumped = Some(written);
             self.model.replace(dump::parse(&text));
         }
@@ -225,8 +244,11 @@ impl Probe for Keepalived {
         let place = context.place;
         let runs = runs(place);
         self.read_logs(place);
-        self.read_dump(context, out);
-        if !runs && self.model.servers.is_empty() && self.model.instances.is_empty() {
+        if runs {
+            self.read_dump(context, out);
+        }
+        self.met |= runs;
+        if !self.met {
             return Err(ProbeError::unavailable(
                 Reason::NoFile,
                 "no keepalived runs here, and no log tells of one",

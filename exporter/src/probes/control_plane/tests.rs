@@ -61,7 +61,10 @@ fn restarts_are_the_newest_logs_number() {
     node.write("etc/kubernetes/manifests/kube-scheduler.yaml", "");
     node.write("etc/kubernetes/manifests/etcd.yaml.bak", "");
     node.write("etc/kubernetes/manifests/kube-apiserver.yaml", "");
-    node.write("proc/stat", "cpu 1\nbtime 1000\n");
+    node.write(
+        "proc/stat",
+        "cpu  1 2 3 4\ncpu0 1 2 3 4\nctxt 5\nbtime 1000\nprocesses 6\n",
+    );
     node.process(7, "kube-scheduler", 200, UID);
     let mut probe = ControlPlane::default();
     let shown = node.scrape(&mut probe).unwrap();

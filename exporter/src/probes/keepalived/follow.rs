@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
 
 use crate::place::Place;
 
@@ -65,6 +66,11 @@ impl Follower {
             }
         }
         self.drain(&mut each);
+    }
+
+    /// When the file was written to last.
+    pub(super) fn modified(&self, place: &Place) -> Option<SystemTime> {
+        fs::metadata(place.path(&self.path)).ok()?.modified().ok()
     }
 
     fn drain(&mut self, each: &mut impl FnMut(&str)) {
