@@ -1,11 +1,13 @@
 //! Where do the real daemons run? In namespaces of their own (`components/node.sh`), which end with the test.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 use tests::Nodetap;
 
@@ -106,6 +108,20 @@ impl Machine {
         let home = self.directory("nodetap");
         fs::create_dir_all(&home).expect("make nodetap's home");
         Nodetap::at(&self.root(), &home)
+    }
+
+    /// Does something in the node's network, as in listening at an address of the node.
+    ///
+    /// On a thread of its own, which stays there; so do the threads that it starts.
+    pub(crate) fn in_network<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let network = fs::File::open(format!("/proc/{}/ns/net", self.first));
+        let network = network.expect("open the node's network namespace");
+        let enter = || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(network.as_fd(), kind).expect("enter the node's network");
+            work()
+        };
+        std::thread::scope(|scope| scope.spawn(enter).join().expect("work in the network"))
     }
 
     /// Runs a command inside and gives its output.

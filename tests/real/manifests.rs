@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::Nodetap;
+use tests::cluster::{Cluster as _, Copies, Engine, by_stream};
+use tests::elasticsearch::Fake;
 use tests::oracle::Documents;
 
 use crate::machine::Machine;
@@ -23,8 +25,8 @@ const DAC_READ_SEARCH: u64 = 1 << 2;
 const NET_ADMIN: u64 = 1 << 12;
 const NET_RAW: u64 = 1 << 13;
 const SYS_PTRACE: u64 = 1 << 19;
-/// The lines that the volume's writer writes.
-const VOLUME_LINES: usize = 1000;
+/// What those pods write that end by themselves.
+const LINES: usize = 1000;
 
 /// A node of a cluster on which the manifests are tried.
 struct Cluster {
@@ -42,7 +44,7 @@ fn the_daemon_set_collects_and_loses_nothing_while_its_pod_is_away() {
     cluster.accepts_every_manifest();
     watch.did("imported the image and had every manifest accepted");
     let witness = Witness::watch(&[cluster.machine.directory("var-log/pods")]);
-    let lines = VOLUME_LINES.to_string();
+    let lines = LINES.to_string();
     let files = [
         "-tag=files",
         "-rate=500",
@@ -65,7 +67,7 @@ fn the_daemon_set_collects_and_loses_nothing_while_its_pod_is_away() {
     within(PATIENCE, "what the pods write is found", || {
         let documents = nodetap.documents(&[]);
         match (count(&documents, "/web"), count(&documents, "/app.log")) {
-            (100.., VOLUME_LINES) => Ok(()),
+            (100.., LINES) => Ok(()),
             seen => Err(format!("{seen:?} lines of web and files")),
         }
     });
@@ -85,6 +87,16 @@ fn the_daemon_set_collects_and_loses_nothing_while_its_pod_is_away() {
         truth.compare(&documents, |_| false)
     });
     watch.did(&format!("found {} lines once each", tally.lines));
+    let mut elasticsearch = cluster.ship_to_elasticsearch();
+    cluster.add_pod("orders", &["-tag=orders", "-rate=500", "-lines", &lines]);
+    within(PATIENCE, "each line is in the cluster once", || {
+        let documents = by_stream(&elasticsearch.documents(), Copies::One);
+        match count(&documents, "/orders") {
+            LINES => Ok(()),
+            other => Err(format!("{other} lines")),
+        }
+    });
+    watch.did("shipped a pod's lines with the key from a secret");
 }
 
 fn count(documents: &Documents, end: &str) -> usize {
@@ -308,6 +320,31 @@ impl Cluster {
     fn bring_collector_back(&self) {
         self.select_nodes("linux");
         self.await_ready();
+    }
+
+    /// Does what the manual says: an address in a file, a key in a secret.
+    fn ship_to_elasticsearch(&self) -> Fake {
+        const KEY: &str = "bm9kZXRhcDpzZWNyZXQ=";
+        let mut fake = self
+            .machine
+            .in_network(|| Fake::start(Engine::Elasticsearch));
+        fake.require_api_key(KEY);
+        let file = self.machine.directory("deploy/elasticsearch/nodetap.yaml");
+        let text = fs::read_to_string(&file).expect("read the configuration");
+        let [url] = &fake.access().urls[..] else {
+            panic!("a fake has one address")
+        };
+        let address = text.replace("https://elasticsearch.example.com:9200", url);
+        assert_ne!(address, text, "the example's address is another one");
+        fs::write(file, address).expect("write the configuration");
+        let secret = format!("--from-literal=api-key={KEY}");
+        let of_us = "--namespace=nodetap";
+        let name = "nodetap-elasticsearch";
+        self.kubectl(&["create", "secret", "generic", name, &secret, of_us]);
+        self.kubectl(&["apply", "-k", "/node/deploy/elasticsearch"]);
+        let wait = ["rollout", "status", "daemonset/nodetap", "--timeout=180s"];
+        self.kubectl(&[&wait[..], &[of_us]].concat());
+        fake
     }
 
     fn select_nodes(&self, system: &str) {
