@@ -338,7 +338,7 @@ impl Followed {
                 .iter()
                 .map(|(shard, after)| Asked {
                     shard,
-                    body: search(plan, json!({ "gt": after }), PAGE_IDS, false),
+                    body: search(plan, &json!({ "gt": after }), PAGE_IDS, false),
                 })
                 .collect();
             let mut more = Vec::new();
@@ -367,11 +367,11 @@ impl Followed {
         match numbers {
             None => {
                 let read = self.shards.get(shard).map_or(-1, |progress| progress.read);
-                search(plan, json!({ "gt": read }), PAGE_ROWS, true)
+                search(plan, &json!({ "gt": read }), PAGE_ROWS, true)
             }
             Some(numbers) => {
                 let (first, last) = (numbers.first(), numbers.last());
-                let mut body = search(plan, json!({ "gte": first, "lte": last }), PAGE_ROWS, true);
+                let mut body = search(plan, &json!({ "gte": first, "lte": last }), PAGE_ROWS, true);
                 if let Some(filters) = body["query"]["bool"]["filter"].as_array_mut() {
                     filters.push(json!({ "terms": { "_seq_no": numbers } }));
                 }

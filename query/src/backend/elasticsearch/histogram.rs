@@ -29,7 +29,7 @@ pub(super) fn histogram(
     let plan = backend.plan(&query.wanted(), query.since, query.until)?;
     let milliseconds = bucket.as_millis();
     // The cluster's buckets are whole milliseconds.
-    let whole = milliseconds > 0 && bucket.subsec_nanos() % 1_000_000 == 0;
+    let whole = milliseconds > 0 && bucket.subsec_nanos().is_multiple_of(1_000_000);
     if plan.check.is_some() || !whole {
         return counted_here(backend, query, bucket);
     }

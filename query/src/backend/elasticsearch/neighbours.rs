@@ -59,16 +59,16 @@ impl<'a> Around<'a> {
     }
 
     /// The lines on one side, in exact order.
-    fn beside(&self, place: Place, rows: usize) -> Result<Vec<Document>, BackendError> {
+    fn beside(&self, place: &Place, rows: usize) -> Result<Vec<Document>, BackendError> {
         if rows == 0 {
             return Ok(Vec::new());
         }
         if rows <= self.ahead_rows.get()
-            && let Some(known) = self.ahead.borrow().get(&place)
+            && let Some(known) = self.ahead.borrow().get(place)
         {
             return Ok(nearest(known.clone(), rows, place.before));
         }
-        let lines = self.ask(std::slice::from_ref(&place), rows)?.pop();
+        let lines = self.ask(std::slice::from_ref(place), rows)?.pop();
         Ok(lines.unwrap_or_default())
     }
 
@@ -126,7 +126,7 @@ impl Neighbours for Around<'_> {
         position: Position,
         rows: usize,
     ) -> Result<Vec<Document>, BackendError> {
-        self.beside(Place::before(stream, position), rows)
+        self.beside(&Place::before(stream, position), rows)
     }
 
     fn after(
@@ -135,7 +135,7 @@ impl Neighbours for Around<'_> {
         position: Position,
         rows: usize,
     ) -> Result<Vec<Document>, BackendError> {
-        self.beside(Place::after(stream, position), rows)
+        self.beside(&Place::after(stream, position), rows)
     }
 
     fn ahead(&self, lines: usize) -> usize {

@@ -50,7 +50,7 @@ impl Shard {
 }
 
 /// The search for hits by their numbers, in the order of these.
-pub(super) fn search(plan: &Plan, numbers: Value, size: usize, documents: bool) -> Value {
+pub(super) fn search(plan: &Plan, numbers: &Value, size: usize, documents: bool) -> Value {
     json!({
         "size": size,
         "track_total_hits": false,
@@ -150,7 +150,7 @@ pub(super) fn heads(
         }
     })?;
     last_changes(backend, &split, &mut |shard, _, last| {
-        found.push((shard.clone(), last))
+        found.push((shard.clone(), last));
     })?;
     Ok(found)
 }

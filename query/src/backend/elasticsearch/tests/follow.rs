@@ -70,9 +70,9 @@ fn line(offset: u64, seconds: i64) -> Stored {
 
 fn add(server: &Server, lines: &[(u64, i64)]) {
     server.change(|state| {
-        lines
-            .iter()
-            .for_each(|(offset, seconds)| state.insert(line(*offset, *seconds)))
+        for (offset, seconds) in lines {
+            state.insert(line(*offset, *seconds));
+        }
     });
 }
 

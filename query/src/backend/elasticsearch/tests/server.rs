@@ -1,6 +1,6 @@
 //! A cluster of one process that keeps documents, shows those that were refreshed, and forgets points in time when told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -192,22 +192,18 @@ impl State {
 
     fn search(&mut self, patterns: Option<&str>, body: &Value) -> (u16, Value) {
         self.searches += 1;
-        let mut all = match patterns {
-            Some(patterns) => self.visible(patterns),
-            None => {
-                let id = body["pit"]["id"].as_str().unwrap();
-                let pages_max = self.pages_max.unwrap_or(usize::MAX);
-                match self.points.get_mut(id) {
-                    Some((pages, all)) if *pages < pages_max => {
-                        *pages += 1;
-                        all.clone()
-                    }
-                    _ => {
-                        let gone = json!({ "type": "search_context_missing_exception" });
-                        return (404, json!({ "error": gone, "status": 404 }));
-                    }
-                }
-            }
+        let mut all = if let Some(patterns) = patterns {
+            self.visible(patterns)
+        } else {
+            let id = body["pit"]["id"].as_str().unwrap();
+            let pages_max = self.pages_max.unwrap_or(usize::MAX);
+            let point = self.points.get_mut(id);
+            let Some((pages, all)) = point.filter(|(pages, _)| *pages < pages_max) else {
+                let gone = json!({ "type": "search_context_missing_exception" });
+                return (404, json!({ "error": gone, "status": 404 }));
+            };
+            *pages += 1;
+            all.clone()
         };
         let shards = self.indices.len();
         if let Some(sources) = body.pointer("/aggs/counts/composite/sources") {
@@ -294,7 +290,7 @@ fn counts(all: &[Stored], body: &Value, sources: &Value) -> Value {
         .as_str()
         .unwrap();
     let interval: i64 = interval.trim_end_matches("ms").parse().unwrap();
-    let mut buckets: std::collections::BTreeMap<(i64, Option<String>), u64> = Default::default();
+    let mut buckets: BTreeMap<(i64, Option<String>), u64> = BTreeMap::new();
     for own in all
         .iter()
         .filter(|own| engine::finds(&body["query"], own, &mut Vec::new()))

@@ -52,7 +52,7 @@ fn what_the_cluster_can_say_it_is_asked() {
         &json!({ "term": { "kubernetes.namespace": { "value": "Shop", "case_insensitive": true } } }),
     );
     exact(
-        r#"pod:a\\*"#,
+        r"pod:a\\*",
         &json!({ "wildcard": { "kubernetes.pod.name": { "value": "a\\\\*", "case_insensitive": true } } }),
     );
     exact(
