@@ -64,9 +64,8 @@ fn a_wrong_file_changes_nothing_and_is_said_with_its_line() {
     reload(&running, 0.0);
     let said = running.log();
     assert!(said.contains("line 3: collect.rate_limit"), "{said}");
-    let sources = tap.run("sources", &[]);
-    let sources = String::from_utf8_lossy(&sources.stdout).into_owned();
-    assert!(sources.contains("line 3: collect.rate_limit"), "{sources}");
+    let health = running.get("/healthz").unwrap();
+    assert!(health.contains("line 3: collect.rate_limit"), "{health}");
     one.lines(50);
     running.settle();
     assert!(
