@@ -7,6 +7,12 @@ need mkfs.ext4 e2fsprogs
 need perl perl
 need ip iproute2
 need iptables iptables
+need nft nftables
+need conntrack conntrack
+need linux.uml user-mode-linux
+need modprobe kmod
+need ipvsadm ipvsadm
+need keepalived keepalived
 need unshare util-linux
 need openssl openssl
 need python3 python3

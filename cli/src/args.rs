@@ -170,7 +170,7 @@ pub struct Explain {
 }
 
 /// `nodetap export`
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Export {
     /// Where metrics are served; port 0 takes a free one [default: 127.0.0.1:9798]
     #[arg(long, value_name = "ADDR")]

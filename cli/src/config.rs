@@ -22,6 +22,8 @@ pub mod document;
 
 pub mod variables;
 
+pub mod export;
+
 pub mod raw;
 
 mod values;
@@ -41,6 +43,7 @@ pub use problem::{Problem, Problems};
 pub use raw::{Mode, Multiline, RawConfig, Start, Template, Written};
 
 use document::{Member, Value};
+use export::Export;
 use keys::SECTIONS;
 use variables::Lookup;
 
@@ -126,6 +129,8 @@ pub struct Config {
     pub retention_bytes: Option<u64>,
     /// How long the store keeps a line.
     pub retention_age: Option<Duration>,
+    /// What the exporter is told.
+    pub export: Export,
 }
 
 /// Reads a configuration's text; pure. `lookup` is the environment.
@@ -302,6 +307,7 @@ impl From<RawConfig> for Config {
             discover,
             reserve,
             store,
+            export,
         } = raw;
         let host_logs = || {
             ["/var/log/*.log", "/var/log/syslog", "/var/log/messages"]
@@ -340,6 +346,7 @@ impl From<RawConfig> for Config {
             reserve_age: reserve.age.unwrap_or(Duration::from_hours(24)),
             retention_bytes: store.retention_bytes.unwrap_or(Some(10 << 30)),
             retention_age: store.retention_age.flatten(),
+            export: Export::from(export),
         }
     }
 }

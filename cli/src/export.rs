@@ -16,10 +16,6 @@ use crate::args;
 use crate::failure::WrongUse;
 use crate::place::Place;
 
-/// Where metrics are served unless told otherwise.
-const LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9798);
-
 /// How many scrapes may run at a time; Prometheus needs one, a second one and a person a few more.
 const SCRAPES_MAX: usize = 4;
 
@@ -61,19 +57,38 @@ const VIRTUAL_BYTES: Family = Family::gauge(
 
 /// Runs until it is asked to stop.
 pub(crate) fn run(place: &Place, args: &args::Export) -> anyhow::Result<ExitCode> {
-    let settings = settings(place, args);
+    let settings = settings(place);
     let exporter = Exporter::start(&settings).map_err(WrongUse::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start the HTTP thread's runtime")?;
-    runtime.block_on(serve(exporter, args.listen.unwrap_or(LISTEN)))?;
+    runtime.block_on(serve(
+        exporter,
+        args.listen.unwrap_or(place.config.export.listen),
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What the exporter is told.
-pub(crate) fn settings(place: &Place, _args: &args::Export) -> exporter::Settings {
-    exporter::Settings::new(&place.root)
+pub(crate) fn settings(place: &Place) -> exporter::Settings {
+    let config = &place.config.export;
+    exporter::Settings {
+        off: config.off.clone(),
+        env: config
+            .env
+            .clone()
+            .unwrap_or_else(|| place.config.cluster.clone()),
+        lvs_mapping: config.lvs_mapping.clone(),
+        keepalived_log: config
+            .keepalived_log
+            .as_ref()
+            .map(|path| path.display().to_string()),
+        ping_targets: config.ping_targets.clone(),
+        ping_gateways: config.ping_gateways,
+        state: Some(place.state.join("export")),
+        ..exporter::Settings::new(&place.root)
+    }
 }
 
 async fn serve(exporter: Exporter, wanted: SocketAddr) -> anyhow::Result<()> {

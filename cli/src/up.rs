@@ -133,7 +133,7 @@ fn prepare(
 
 /// The node's plumbing. That it can't be read is no reason to collect nothing.
 fn exporter(place: &Place) -> Option<Exporter> {
-    let settings = export::settings(place, &args::Export::default());
+    let settings = export::settings(place);
     Exporter::start(&settings)
         .inspect_err(|error| tracing::error!(%error, "the node's plumbing is not exported"))
         .ok()

@@ -11,6 +11,7 @@ mod dead_letters;
 mod derive;
 mod discover;
 mod elasticsearch;
+mod export;
 mod redact;
 mod reserve;
 mod store;
@@ -78,6 +79,8 @@ pub enum Kind {
     Patterns,
     /// One URL or a list of them.
     Urls,
+    /// A list of words.
+    Names,
 }
 
 /// One section: its name and the question it answers.
@@ -137,6 +140,11 @@ pub const SECTIONS: &[Section] = &[
         name: "store",
         about: "How long the embedded store keeps lines.",
         keys: store::KEYS,
+    },
+    Section {
+        name: "export",
+        about: "What the exporter shows of the node's plumbing, and who must answer for the node to be ready.",
+        keys: export::KEYS,
     },
 ];
 

@@ -11,6 +11,8 @@ use collector::discover::RawRule;
 use collector::redact::RawPattern;
 use elastic::Secret;
 
+use super::export::RawExport;
+
 /// What was written for each key that is set, by path; its [`fmt::Debug`] shows no value, for some are secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Written(pub(super) BTreeMap<&'static str, (usize, String)>);
@@ -48,6 +50,8 @@ pub struct RawConfig {
     pub reserve: RawReserve,
     /// `store`
     pub store: RawStore,
+    /// `export`
+    pub export: RawExport,
 }
 
 /// `elasticsearch`: the cluster that lines are shipped to.

@@ -86,6 +86,7 @@ fn definition(kind: Kind) -> &'static str {
         Kind::DeriveRules => "derive_rules",
         Kind::Patterns => "patterns",
         Kind::Urls => "urls",
+        Kind::Names => "names",
     }
 }
 
@@ -113,6 +114,7 @@ fn definitions() -> Value {
         "start": or(zero_or(&duration), json!({ "enum": ["beginning", "end"] })),
         "globs": { "type": "array", "items": text(r"^/|\$") },
         "urls": or(text("^https?://"), json!({ "type": "array", "items": text(r"^https?://|\$") })),
+        "names": { "type": "array", "items": { "$ref": "#/$defs/text" } },
         "texts": { "type": "array", "items": { "$ref": "#/$defs/text" } },
         "derive_rules": { "type": "array", "items": {
             "type": "object",

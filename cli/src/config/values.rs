@@ -16,11 +16,13 @@ use super::{suggest, units};
 pub(super) type Read<T> = Result<T, Vec<Problem>>;
 
 mod cluster;
+mod export;
 mod derive;
 
 pub(super) use cluster::{
     MODES, TEMPLATES, index_prefix, mode, path, secret, template, urls, user,
 };
+pub(super) use export::{ping_targets, probes};
 
 pub(super) use derive::{access, derive_rules, names, patterns};
 

@@ -1,0 +1,126 @@
+//! What is the exporter told, every default filled in?
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use exporter::probes::readiness::target::Target;
+
+/// The section `export`, as it was written.
+#[derive(Clone, Debug, Default)]
+pub struct RawExport {
+    /// `export.listen`
+    pub listen: Option<SocketAddr>,
+    /// `export.off`
+    pub off: Option<Vec<String>>,
+    /// `export.env`
+    pub env: Option<String>,
+    /// `export.lvs_mapping`
+    pub lvs_mapping: Option<PathBuf>,
+    /// `export.keepalived_log`
+    pub keepalived_log: Option<PathBuf>,
+    /// `export.ping_gateways`
+    pub ping_gateways: Option<bool>,
+    /// `export.ping_targets`
+    pub ping_targets: Option<Vec<Target>>,
+}
+
+/// The section `export`.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Where metrics are served.
+    pub listen: SocketAddr,
+    /// Probes that do not run.
+    pub off: Vec<String>,
+    /// The label `env`; `None` makes it the cluster's name.
+    pub env: Option<String>,
+    /// Where the mapping of virtual addresses is.
+    pub lvs_mapping: Option<PathBuf>,
+    /// keepalived's log, below the root.
+    pub keepalived_log: Option<PathBuf>,
+    /// Whether default gateways are pinged.
+    pub ping_gateways: bool,
+    /// Who else is pinged.
+    pub ping_targets: Vec<Target>,
+}
+
+// === impl Export ===
+
+impl From<RawExport> for Export {
+    fn from(raw: RawExport) -> Self {
+        let RawExport {
+            listen,
+            off,
+            env,
+            lvs_mapping,
+            keepalived_log,
+            ping_gateways,
+            ping_targets,
+        } = raw;
+        Self {
+            listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9798))),
+            off: off.unwrap_or_default(),
+            env,
+            lvs_mapping,
+            keepalived_log,
+            ping_gateways: ping_gateways.unwrap_or(true),
+            ping_targets: ping_targets.unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads `ROLE=ADDRESS` or `ROLE=NAME@ADDRESS`; pure.
+pub(super) fn target(text: &str) -> Result<Target, String> {
+    let form =
+        || format!("`{text}` is not like `core_switch=10.0.0.1` or `dns=first@10.0.0.53:53`");
+    let (role, rest) = text.split_once('=').ok_or_else(form)?;
+    let (name, address) = rest.split_once('@').unwrap_or((rest, rest));
+    let is_word =
+        |word: &str| !word.is_empty() && word.len() <= 64 && !word.chars().any(char::is_control);
+    if !is_word(role) || !is_word(name) {
+        return Err(form());
+    }
+    let (ip, port) = match address.parse::<SocketAddr>() {
+        Ok(socket) => (socket.ip(), Some(socket.port())),
+        Err(_) => (address.parse::<IpAddr>().ok().ok_or_else(form)?, None),
+    };
+    Ok(Target::new(name, ip, role, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_target() {
+        let read = |text| {
+            let target = target(text).unwrap();
+            (target.role, target.name, target.ip.to_string(), target.port)
+        };
+        let of = |role: &str, name: &str, ip: &str, port| {
+            (role.to_owned(), name.to_owned(), ip.to_owned(), port)
+        };
+        assert_eq!(
+            read("core_switch=10.0.0.1"),
+            of("core_switch", "10.0.0.1", "10.0.0.1", 80)
+        );
+        assert_eq!(
+            read("dns=first@10.0.0.53:53"),
+            of("dns", "first", "10.0.0.53", 53)
+        );
+        assert_eq!(read("peer=fd00::7"), of("peer", "fd00::7", "fd00::7", 80));
+        assert_eq!(
+            read("peer=[fd00::7]:22"),
+            of("peer", "[fd00::7]:22", "fd00::7", 22)
+        );
+        for wrong in [
+            "10.0.0.1",
+            "=10.0.0.1",
+            "dns=",
+            "dns=@10.0.0.1",
+            "dns=host.example",
+            "a=1.2.3.4:99999",
+        ] {
+            assert!(target(wrong).is_err(), "{wrong}");
+        }
+    }
+}

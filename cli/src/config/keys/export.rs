@@ -1,0 +1,89 @@
+//! What does the exporter show, and where?
+
+use super::{Key, Kind};
+use crate::config::values;
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        path: "export.listen",
+        default: "127.0.0.1:9798",
+        effect: "Where `nodetap export` serves `/metrics`, `/ready` and `/healthz`. Its `--listen` goes before it.",
+        edges: "Port 0 takes a free port. Any address that is not loopback shows the names of pods and services to whoever \
+                can reach it.",
+        who: "Who scrapes from another machine.",
+        kind: Kind::Address,
+        live: false,
+        set: |raw, node| values::address(node).map(|value| raw.export.listen = Some(value)),
+    },
+    Key {
+        path: "export.off",
+        default: "[]",
+        effect: "Probes that do not run, by name; docs/metrics.md has a section for each.",
+        edges: "A name that no probe has is refused. A probe whose subsystem is not on the node costs next to nothing.",
+        who: "Who has another exporter for the same.",
+        kind: Kind::Names,
+        live: false,
+        set: |raw, node| values::probes(node).map(|value| raw.export.off = Some(value)),
+    },
+    Key {
+        path: "export.env",
+        default: "the value of `cluster`",
+        effect: "The label `env` of the `lvs_*` families: which environment this director belongs to. Queries sum the \
+                 directors of one environment by it.",
+        edges: "At most 253 bytes.",
+        who: "Whose environments and clusters have different names.",
+        kind: Kind::Name,
+        live: false,
+        set: |raw, node| values::name(node).map(|value| raw.export.env = Some(value)),
+    },
+    Key {
+        path: "export.lvs_mapping",
+        default: "nothing",
+        effect: "The mapping from virtual addresses to services: a file, or the directory to which a ConfigMap is mounted. \
+                 Entries are `VIP-port: ip:port, ip:port` or `VIP: namespace/service:portname`. It gives the `lvs_*` families \
+                 their `namespace` and `service`.",
+        edges: "An absolute path, not below `--root`. Read anew at each scrape. Without a protocol an entry is for TCP; \
+                `-udp` behind the port or `/UDP` behind the value says another.",
+        who: "Who runs LVS directors in front of Kubernetes services.",
+        kind: Kind::Path,
+        live: false,
+        set: |raw, node| values::path(node).map(|value| raw.export.lvs_mapping = Some(value)),
+    },
+    Key {
+        path: "export.keepalived_log",
+        default: "the usual ones",
+        effect: "The file in which keepalived's log lines are, for the `keepalived_*` families.",
+        edges: "An absolute path, read below `--root`. Usual are /var/log/keepalived.log, syslog, messages and daemon.log there; \
+                a journal is not read.",
+        who: "Whose keepalived logs elsewhere (`--log-file`, a rule of the system's logger).",
+        kind: Kind::Path,
+        live: false,
+        set: |raw, node| values::path(node).map(|value| raw.export.keepalived_log = Some(value)),
+    },
+    Key {
+        path: "export.ping_gateways",
+        default: "true",
+        effect: "Whether the default gateways of both families are pinged. One of them decides about `/ready` only after it \
+                 has answered once.",
+        edges: "`false` pings only what `ping_targets` names.",
+        who: "Whose gateways must not be pinged.",
+        kind: Kind::Flag,
+        live: false,
+        set: |raw, node| values::flag(node).map(|value| raw.export.ping_gateways = Some(value)),
+    },
+    Key {
+        path: "export.ping_targets",
+        default: "[]",
+        effect: "Who must answer for the node to be ready, as `ROLE=ADDRESS` or `ROLE=NAME@ADDRESS`, for example \
+                 `core_switch=10.0.0.1`. Targets of one role stand for each other: it is well while one of them answers. While \
+                 a target with the role `peer` answers, roles that all fall silent at once don't make the node unready.",
+        edges: "At most 64, each asked once a second. Five silences are a failure, two answers its end. A port, as in \
+                `dns=10.0.0.53:53`, is where a connection is tried on nodes that may not send pings; without one it is 80.",
+        who: "Who takes nodes out of a load balancer by `/ready`.",
+        kind: Kind::Names,
+        live: false,
+        set: |raw, node| {
+            values::ping_targets(node).map(|value| raw.export.ping_targets = Some(value))
+        },
+    },
+];

@@ -1,0 +1,40 @@
+//! Is it the name of a probe, a target of pings?
+
+use exporter::probes::PROBES;
+use exporter::probes::readiness::target::Target;
+
+use super::{Read, each, refuse, suggest, text};
+use crate::config::document::Node;
+use crate::config::export;
+
+/// As many as the probe asks.
+const TARGETS_MAX: usize = 64;
+
+/// A list of names of probes.
+pub(in crate::config) fn probes(node: &Node) -> Read<Vec<String>> {
+    let known: Vec<&str> = PROBES.iter().map(|probe| probe.name).collect();
+    each(node, |item| {
+        let name = text(item, "the name of a probe")?;
+        if known.contains(&name) {
+            Ok(name.to_owned())
+        } else {
+            let meant = match suggest::nearest(name, &known) {
+                Some(right) => format!("did you mean `{right}`?"),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            refuse(item, format!("there is no probe `{name}`; {meant}"))
+        }
+    })
+}
+
+/// A list of targets.
+pub(in crate::config) fn ping_targets(node: &Node) -> Read<Vec<Target>> {
+    let targets = each(node, |item| {
+        let text = text(item, "a target, as in `core_switch=10.0.0.1`")?;
+        export::target(text).or_else(|sentence| refuse(item, sentence))
+    })?;
+    if targets.len() > TARGETS_MAX {
+        return refuse(node, format!("at most {TARGETS_MAX} targets"));
+    }
+    Ok(targets)
+}

@@ -1,0 +1,89 @@
+//! What was said in each situation? The output of a script that marks its situations with `## NAME`.
+
+use std::collections::BTreeMap;
+
+/// The lines of one situation.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// All that are not samples.
+    pub(crate) lines: Vec<String>,
+    /// Samples of ours: name and labels, and the value.
+    samples: BTreeMap<String, f64>,
+}
+
+// === impl Said ===
+
+impl Said {
+    /// Takes a script's output apart.
+    pub(crate) fn situations(text: &str) -> BTreeMap<String, Self> {
+        let mut situations: BTreeMap<String, Self> = BTreeMap::new();
+        let mut name = String::new();
+        for line in text.lines() {
+            if let Some(title) = line.strip_prefix("## ") {
+                title.clone_into(&mut name);
+                continue;
+            }
+            let said = situations.entry(name.clone()).or_default();
+            match line
+                .rsplit_once(' ')
+                .filter(|(sample, _)| is_sample(sample))
+            {
+                Some((sample, value)) => {
+                    let value = value.parse().expect("a number");
+                    said.samples.insert(sample.to_owned(), value);
+                }
+                None => said.lines.push(line.to_owned()),
+            }
+        }
+        situations
+    }
+
+    /// What follows `NAME=` in every line that begins so.
+    pub(crate) fn facts(&self, name: &str) -> Vec<&str> {
+        let value = |line: &'_ String| -> Option<usize> {
+            line.strip_prefix(name)?
+                .starts_with('=')
+                .then_some(name.len() + 1)
+        };
+        self.lines
+            .iter()
+            .filter_map(|line| line.get(value(line)?..))
+            .collect()
+    }
+
+    /// The value of a sample that must be there.
+    pub(crate) fn sample(&self, name: &str) -> f64 {
+        *self
+            .samples
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name} in {:#?}", self.samples))
+    }
+
+    /// Whether a sample is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.samples.contains_key(name)
+    }
+
+    /// The samples of one family.
+    pub(crate) fn family(&self, name: &str) -> Vec<(&str, f64)> {
+        self.samples
+            .iter()
+            .filter(|(sample, _)| sample.split('{').next() == Some(name))
+            .map(|(sample, value)| (sample.as_str(), *value))
+            .collect()
+    }
+}
+
+fn is_sample(text: &str) -> bool {
+    [
+        "conntrack_",
+        "keepalived_",
+        "lvs_",
+        "node_",
+        "nodetap_",
+        "ping_",
+        "readiness_",
+    ]
+    .iter()
+    .any(|prefix| text.starts_with(prefix))
+}
