@@ -65,10 +65,20 @@ struct State {
     /// What the `Authorization` header must be.
     authorization: Option<String>,
     is_template_forbidden: bool,
-    is_busy: bool,
-    is_queue_full: bool,
+    overload: Overload,
     is_rolling: bool,
     body_bytes_max: usize,
+}
+
+/// What a cluster has too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Overload {
+    /// Nothing.
+    None,
+    /// Memory for requests.
+    Memory,
+    /// Room in its write queue.
+    Queue,
 }
 
 /// What a connection is to do with a request.
@@ -94,8 +104,7 @@ impl Fake {
             unexpected: Vec::new(),
             authorization: None,
             is_template_forbidden: false,
-            is_busy: false,
-            is_queue_full: false,
+            overload: Overload::None,
             is_rolling: false,
             body_bytes_max: http::BODY_BYTES_MAX as usize,
         })));
@@ -245,8 +254,8 @@ impl Cluster for Fake {
         match fault {
             Fault::Stopped => self.server.stop(),
             Fault::Killed => self.server.kill(),
-            Fault::Busy => self.state().is_busy = true,
-            Fault::QueueFull => self.state().is_queue_full = true,
+            Fault::Busy => self.state().overload = Overload::Memory,
+            Fault::QueueFull => self.state().overload = Overload::Queue,
             Fault::SmallBodies => self.state().body_bytes_max = SMALL_BODY_BYTES,
             Fault::NoMoreShards => {
                 let mut state = self.state();
@@ -261,8 +270,7 @@ impl Cluster for Fake {
 
     fn heal(&mut self) {
         let mut state = self.state();
-        state.is_busy = false;
-        state.is_queue_full = false;
+        state.overload = Overload::None;
         state.body_bytes_max = http::BODY_BYTES_MAX as usize;
         state.indices.shards_max = None;
         state.indices.unblock();
@@ -326,7 +334,7 @@ impl State {
         if !is_bulk {
             return whole(route::answer(self, request));
         }
-        if self.is_busy {
+        if self.overload == Overload::Memory {
             return complain(Complaint::no_memory(
                 self.indices.engine,
                 request.body.len(),
@@ -352,11 +360,5 @@ impl State {
             }
             _ => whole(answer),
         }
-    }
-
-    /// Whether a document is one that was refused before and is sent as plain text now.
-    fn is_plain(&self, source: &[u8]) -> bool {
-        const MARK: &[u8] = b"\"error\":{\"message\":";
-        source.windows(MARK.len()).any(|window| window == MARK)
     }
 }

@@ -110,7 +110,7 @@ fn no_more_shards() {
 
 #[test]
 fn down_while_files_rotate_and_pods_are_deleted() {
-    outage::while_files_rotate_and_pods_are_deleted(&mut fake(), &Fault::Stopped, &[], 12);
+    outage::while_files_rotate_and_pods_are_deleted(&mut fake(), &Fault::Stopped, &[], 24);
 }
 
 #[test]

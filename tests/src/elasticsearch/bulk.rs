@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::State;
 use super::complaint::Complaint;
 use super::filter;
 use super::http::{Answer, Request};
 use super::plan::{Flaw, ItemMishap, Mishap};
+use super::{Overload, State};
 
 /// The longest `_id`, in bytes.
 const ID_BYTES_MAX: usize = 512;
@@ -143,6 +143,12 @@ pub(super) fn has_errors(answer: &Answer) -> bool {
     answer.body.windows(MARK.len()).any(|window| window == MARK)
 }
 
+/// Whether a document is one that was refused before and is sent as plain text now.
+fn is_plain(source: &[u8]) -> bool {
+    const MARK: &[u8] = b"\"error\":{\"message\":";
+    source.windows(MARK.len()).any(|window| window == MARK)
+}
+
 fn refusal(state: &State, status: u16, retry_after: Option<u64>, bytes: usize) -> Answer {
     let engine = state.indices.engine;
     let complaint = match status {
@@ -177,7 +183,7 @@ fn item(state: &mut State, action: &Action<'_>) -> Value {
             "error": complaint.error(index),
         }})
     };
-    let is_plain = state.is_plain(action.source);
+    let is_plain = is_plain(action.source);
     let broken = |what| Complaint::unparsable(engine, &action.id, what);
     match state.plan.flaw(&action.id) {
         Flaw::Deadly => return refuse(&action.index, &broken("failed to parse")),
@@ -199,7 +205,7 @@ fn item(state: &mut State, action: &Action<'_>) -> Value {
         }
         Flaw::None | Flaw::Poison | Flaw::FailureStore => {}
     }
-    let mishap = if state.is_queue_full && state.plan.below(4) > 0 {
+    let mishap = if state.overload == Overload::Queue && state.plan.below(4) > 0 {
         Some(ItemMishap::Busy)
     } else {
         state.plan.next_item()

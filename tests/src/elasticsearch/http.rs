@@ -67,7 +67,7 @@ impl Request {
         let announced = request.header("content-length").unwrap_or("0");
         let length: usize = announced
             .parse()
-            .map_err(|_| io::Error::other("not a length"))?;
+            .map_err(|_malformed| io::Error::other("not a length"))?;
         if request.header("transfer-encoding").is_some() {
             return Err(io::Error::other("chunked requests are not understood"));
         }
@@ -181,11 +181,17 @@ impl Answer {
 
     /// Writes it; says whether the connection can serve another request.
     pub(super) fn write(&self, connection: &mut TcpStream, delivery: Delivery) -> io::Result<bool> {
-        let mut bytes = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
-        for (name, value) in &self.headers {
-            bytes.push_str(&format!("{name}: {value}\r\n"));
-        }
-        bytes.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
+        let headers: String = self
+            .headers
+            .iter()
+            .map(|(name, value)| [name, ": ", value, "\r\n"].concat())
+            .collect();
+        let bytes = format!(
+            "HTTP/1.1 {} {}\r\n{headers}content-length: {}\r\n\r\n",
+            self.status,
+            reason(self.status),
+            self.body.len()
+        );
         let mut bytes = bytes.into_bytes();
         bytes.extend_from_slice(&self.body);
         match delivery {

@@ -15,7 +15,7 @@ const BACKING_DAY: &str = "2026.01.01";
 #[derive(Debug)]
 pub(super) struct Indices {
     pub(super) engine: Engine,
-    indices: BTreeMap<String, Index>,
+    by_name: BTreeMap<String, Index>,
     streams: BTreeMap<String, Vec<String>>,
     pub(super) templates: BTreeMap<String, Value>,
     /// `cluster.max_shards_per_node`
@@ -68,7 +68,7 @@ impl Indices {
     pub(super) fn new(engine: Engine) -> Self {
         Self {
             engine,
-            indices: BTreeMap::new(),
+            by_name: BTreeMap::new(),
             streams: BTreeMap::new(),
             templates: BTreeMap::new(),
             shards_max: None,
@@ -89,7 +89,7 @@ impl Indices {
             .map_err(|complaint| (name.to_owned(), complaint))?;
         let refuse = |complaint| (target.clone(), complaint);
         let is_stream = self.streams.contains_key(name);
-        let Some(index) = self.indices.get_mut(&target) else {
+        let Some(index) = self.by_name.get_mut(&target) else {
             return Err(refuse(Complaint::no_index(name)));
         };
         match index.block {
@@ -125,7 +125,7 @@ impl Indices {
         if let Some(backing) = self.streams.get(name).and_then(|stream| stream.last()) {
             return Ok(backing.clone());
         }
-        if self.indices.contains_key(name) {
+        if self.by_name.contains_key(name) {
             return Ok(name.to_owned());
         }
         if name
@@ -179,7 +179,7 @@ impl Indices {
 
     /// Makes an index.
     pub(super) fn make(&mut self, name: &str, mappings: &Value) -> Result<(), Complaint> {
-        if self.indices.contains_key(name) {
+        if self.by_name.contains_key(name) {
             let reason = format!("index [{name}/aAsmSpwUSzmJHLDjyrTfNw] already exists");
             return Err(Complaint::new(
                 400,
@@ -196,14 +196,14 @@ impl Indices {
             mappings: mappings.clone(),
             ..Index::default()
         };
-        self.indices.insert(name.to_owned(), index);
+        self.by_name.insert(name.to_owned(), index);
         Ok(())
     }
 
     fn room_for_a_shard(&self) -> Result<(), Complaint> {
         match self.shards_max {
-            Some(most) if self.indices.len() >= most => {
-                Err(Complaint::shard_limit(self.indices.len(), most))
+            Some(most) if self.by_name.len() >= most => {
+                Err(Complaint::shard_limit(self.by_name.len(), most))
             }
             _ => Ok(()),
         }
@@ -235,7 +235,7 @@ impl Indices {
                     found.extend(backing.iter().cloned());
                 }
             }
-            let own = self.indices.keys().filter(|name| matches(part, name));
+            let own = self.by_name.keys().filter(|name| matches(part, name));
             found.extend(own.cloned());
             if found.len() == before && !part.contains('*') {
                 return Err(Complaint::no_index(part));
@@ -248,17 +248,17 @@ impl Indices {
 
     /// One index.
     pub(super) fn index_mut(&mut self, name: &str) -> Option<&mut Index> {
-        self.indices.get_mut(name)
+        self.by_name.get_mut(name)
     }
 
     /// One index's mappings.
     pub(super) fn mappings(&self, name: &str) -> Option<&Value> {
-        Some(&self.indices.get(name)?.mappings)
+        Some(&self.by_name.get(name)?.mappings)
     }
 
     /// Whether a search on this index is refused.
     pub(super) fn is_closed(&self, name: &str) -> bool {
-        self.indices
+        self.by_name
             .get(name)
             .is_some_and(|index| index.block == Some(Block::Closed))
     }
@@ -279,7 +279,7 @@ impl Indices {
                 .flat_map(|(_, backing)| backing.clone())
                 .collect();
             self.streams.retain(|name, _| !matches(part, name));
-            self.indices.retain(|name, _| {
+            self.by_name.retain(|name, _| {
                 !gone.contains(name) && (!matches(part, name) || name.starts_with('.'))
             });
         }
@@ -287,7 +287,7 @@ impl Indices {
 
     /// Lifts all blocks.
     pub(super) fn unblock(&mut self) {
-        for index in self.indices.values_mut() {
+        for index in self.by_name.values_mut() {
             index.block = None;
         }
     }
@@ -295,7 +295,7 @@ impl Indices {
     /// Makes what was stored visible to searches.
     pub(super) fn refresh(&mut self, names: &[String]) {
         for name in names {
-            if let Some(index) = self.indices.get_mut(name) {
+            if let Some(index) = self.by_name.get_mut(name) {
                 index.refreshed = index.documents.len();
             }
         }
@@ -305,7 +305,7 @@ impl Indices {
     pub(super) fn search(&self, names: &[String], refreshed_only: bool) -> Vec<Stored> {
         let mut found = Vec::new();
         for name in names {
-            let Some(index) = self.indices.get(name) else {
+            let Some(index) = self.by_name.get(name) else {
                 continue;
             };
             let mut own: Vec<_> = index
@@ -327,7 +327,7 @@ impl Indices {
     pub(super) fn find(&self, names: &[String], ids: &[&str]) -> Vec<(String, String)> {
         let mut found = Vec::new();
         for name in names {
-            let Some(index) = self.indices.get(name) else {
+            let Some(index) = self.by_name.get(name) else {
                 continue;
             };
             for id in ids {
@@ -346,7 +346,7 @@ impl Indices {
     /// One document's source.
     pub(super) fn source(&self, index: &str, id: &str) -> Value {
         let kept = self
-            .indices
+            .by_name
             .get(index)
             .and_then(|index| index.documents.get(id));
         kept.and_then(|kept| serde_json::from_str(&kept.source).ok())
@@ -355,7 +355,7 @@ impl Indices {
 
     /// How many documents there are, over all indices.
     pub(super) fn count(&self) -> usize {
-        let indices = self.indices.values();
+        let indices = self.by_name.values();
         indices.map(|index| index.documents.len()).sum()
     }
 }

@@ -143,39 +143,31 @@ fn field(value: &Value, mapping: &Value, strict: bool, path: &str) -> Checked {
         ))),
         ("flattened", Value::Object(_)) => flattened(value, mapping, path, 1),
         ("flat_object", Value::Object(_)) => flat_object(value, mapping, path),
-        ("flattened" | "flat_object", _) | (_, Value::Object(_)) => unparsable(),
-        ("keyword", value) => term(value, mapping, path),
-        ("long" | "integer" | "short" | "byte" | "unsigned_long", Value::String(text)) => {
-            if text.parse::<i64>().is_ok() {
-                Ok(())
-            } else {
-                unparsable()
-            }
-        }
-        ("double" | "float", Value::String(text)) => {
-            if text.parse::<f64>().is_ok() {
-                Ok(())
-            } else {
-                unparsable()
-            }
-        }
-        (
-            "long" | "integer" | "short" | "byte" | "unsigned_long" | "double" | "float" | "ip",
-            Value::Bool(_),
-        )
-        | ("boolean" | "ip", Value::Number(_)) => unparsable(),
-        ("boolean", Value::String(text)) if !matches!(text.as_str(), "true" | "false" | "") => {
-            unparsable()
-        }
-        ("date", Value::String(text)) if Timestamp::parse_rfc3339(text.as_bytes()).is_none() => {
-            unparsable()
-        }
-        ("date_nanos", Value::String(text)) => match Timestamp::parse_rfc3339(text.as_bytes()) {
-            Some(Timestamp(nanos)) if nanos >= 0 => Ok(()),
-            _ => unparsable(),
+        ("keyword", Value::String(_)) => term(value, mapping, path),
+        (kind, value) if is_parsable(kind, value) => Ok(()),
+        _ => unparsable(),
+    }
+}
+
+/// Whether a single value, which is no list, can be of a type that has no fields of its own.
+fn is_parsable(kind: &str, value: &Value) -> bool {
+    let time = |text: &str| Timestamp::parse_rfc3339(text.as_bytes());
+    match (kind, value) {
+        ("flattened" | "flat_object", _) | (_, Value::Object(_)) => false,
+        ("long" | "integer" | "short" | "byte" | "unsigned_long", value) => match value {
+            Value::String(text) => text.parse::<i64>().is_ok(),
+            value => value.is_number(),
         },
-        ("date" | "date_nanos", Value::Bool(_)) => unparsable(),
-        _ => Ok(()),
+        ("double" | "float", value) => match value {
+            Value::String(text) => text.parse::<f64>().is_ok(),
+            value => value.is_number(),
+        },
+        ("boolean", Value::String(text)) => matches!(text.as_str(), "true" | "false" | ""),
+        ("boolean", value) => value.is_boolean(),
+        ("date", Value::String(text)) => time(text).is_some(),
+        ("date_nanos", Value::String(text)) => time(text).is_some_and(|time| time.0 >= 0),
+        ("date" | "date_nanos", value) => value.is_number(),
+        _ => true,
     }
 }
 

@@ -70,9 +70,8 @@ type Found = (usize, Vec<(Stored, Option<Value>)>);
 fn ids_of(query: &Value) -> Result<Option<Vec<&str>>, Complaint> {
     let filters = &query["bool"]["filter"];
     let only = match (query["constant_score"].get("filter"), filters) {
-        (Some(inner), _) => inner,
         (None, Value::Array(list)) if list.len() == 1 => &list[0],
-        (None, inner @ Value::Object(_)) => inner,
+        (Some(inner), _) | (None, inner @ Value::Object(_)) => inner,
         _ => query,
     };
     let values = only

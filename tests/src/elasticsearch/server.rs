@@ -139,11 +139,7 @@ fn lock(connections: &Connections) -> MutexGuard<'_, HashMap<u64, TcpStream>> {
 /// Answers a connection's requests in turn.
 fn serve(mut connection: TcpStream, shared: &Shared) {
     drop(connection.set_nodelay(true));
-    loop {
-        let request = match Request::read(&mut connection) {
-            Ok(Some(request)) => request,
-            Ok(None) | Err(_) => break,
-        };
+    while let Ok(Some(request)) = Request::read(&mut connection) {
         let (number, reaction) = shared.react(&request);
         match reaction {
             Reaction::Answer(answer, delivery) => {

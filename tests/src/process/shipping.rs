@@ -39,7 +39,9 @@ impl Nodetap {
         }
         // A section must not be empty.
         key("gzip: 1");
-        more.iter().for_each(|line| key(line));
+        for line in more {
+            key(line);
+        }
         yaml.push_str(rest);
         self.subcommand = "collect";
         self.urls.clone_from(&access.urls);

@@ -5,7 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use super::{ends_well, shipper, troubled};
 use crate::cluster::{Cluster, Copies, Fault};
 use crate::kubelet::Rotation;
+use crate::patience::Pace;
 use crate::{Node, Writer, until};
+
+/// How quickly a pod writes.
+const BYTES_PER_SECOND: u64 = 20_000;
 
 /// Waits until the reserve holds the file that has the live name, so that it can be deleted.
 fn reserved(writer: &Writer) {
@@ -21,7 +25,7 @@ fn reserved(writer: &Writer) {
 
 /// Files rotate out of their pod's directory, pods are deleted, and nodetap is killed amid it; nothing is lost.
 ///
-/// `rounds` rotations make the outage as long as it is to be.
+/// `rounds` rotations make the outage as long as it is to be, about three quarters of a second each.
 pub fn while_files_rotate_and_pods_are_deleted(
     cluster: &mut impl Cluster,
     fault: &Fault,
@@ -43,8 +47,11 @@ pub fn while_files_rotate_and_pods_are_deleted(
     cluster.induce(fault);
     web.lines(10);
     troubled(&running, "");
+    let mut pace = Pace::new(BYTES_PER_SECOND);
     for _ in 0..rounds {
+        let before = web.bytes();
         web.lines(60);
+        pace.wrote(web.bytes() - before);
         reserved(&web);
         // With two further rotations a file is gone from its directory.
         web.rotate(Rotation {
