@@ -324,25 +324,24 @@ impl Derive {
 
     /// Everything as it is now; `redactions` says how often each pattern was replaced.
     pub fn snapshot(&self, now: Timestamp, redactions: &[(Arc<str>, u64)]) -> Snapshot {
-        let redactions = redactions
-            .iter()
-            .map(|(pattern, count)| REDACTIONS.sample(&[pattern], *count as f64));
-        let mut families = vec![
-            self.containers.family(),
-            REDACTIONS.family(redactions.collect()),
-        ];
+        let mut redacted = REDACTIONS.samples();
+        for (pattern, count) in redactions {
+            redacted.number(&[pattern], *count as f64);
+        }
+        let mut families = vec![self.containers.family(), redacted.family()];
         if self.has_access {
             families.extend(self.requests.families(now));
         }
         let dropped: u64 = self.rules.iter().map(|rule| rule.dropped).sum();
         let dropped = self.dropped_before + dropped + self.requests.dropped();
-        let labels = [&Arc::from("derive"), &Arc::from("cap")];
-        families.push(DROPPED.family(vec![DROPPED.sample(&labels, dropped as f64)]));
-        let refused = self.rules.iter().map(|rule| {
-            let labels = [&Arc::from(rule.rule.name())];
-            REFUSED.sample(&labels, rule.refused as f64)
-        });
-        families.push(REFUSED.family(refused.collect()));
+        let mut over = DROPPED.samples();
+        over.number(&[&Arc::from("derive"), &Arc::from("cap")], dropped as f64);
+        families.push(over.family());
+        let mut refused = REFUSED.samples();
+        for rule in &self.rules {
+            refused.number(&[&Arc::from(rule.rule.name())], rule.refused as f64);
+        }
+        families.push(refused.family());
         families.extend(self.rules.iter().map(|rule| rule.family(&self.containers)));
         Snapshot { families }
     }

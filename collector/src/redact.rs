@@ -63,8 +63,9 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Redactor {
     scrubber: Scrubber,
-    /// Finds the beginnings of everything that is built in and was chosen, but for card numbers.
-    anchors: Option<bytes::Regex>,
+    /// The beginnings of everything that is built in and was chosen, but for card numbers. One search for each is faster
+    /// than one for all: few literals are found many bytes at a step, many are not.
+    anchors: Vec<bytes::Regex>,
     cards: bool,
     private_keys: Option<usize>,
     expressions: Option<RegexSet>,
@@ -114,11 +115,9 @@ impl Redactor {
     /// One that replaces what was chosen; nothing, if nothing was.
     pub fn new(settings: Settings) -> Self {
         let patterns = settings.patterns;
-        let anchors: Vec<&str> = patterns.iter().filter_map(Pattern::anchor).collect();
-        let anchors = (!anchors.is_empty()).then(|| anchors.join("|"));
         let expressions: Vec<&str> = patterns.iter().filter_map(Pattern::expression).collect();
         Self {
-            anchors: anchors.and_then(|anchors| pattern::anchor_regex(&anchors)),
+            anchors: patterns.iter().filter_map(Pattern::anchor).collect(),
             cards: patterns.iter().any(Pattern::is_card),
             private_keys: patterns.iter().position(Pattern::is_private_key),
             expressions: RegexSet::new(&expressions)
@@ -162,6 +161,9 @@ impl Redactor {
     ///
     /// A body that is no JSON object any more is left out; the message has it all.
     pub fn redact<'a>(&'a mut self, unfinished: &mut Unfinished, entry: &Entry<'a>) -> Entry<'a> {
+        if self.scrubber.patterns.is_empty() {
+            return *entry;
+        }
         if let Some(place) = self.private_keys
             && unfinished.continues(entry.output, entry.message)
         {
@@ -199,9 +201,8 @@ impl Redactor {
     /// Whether something in the line looks like the beginning of a secret.
     fn suspects(&self, entry: &Entry<'_>) -> bool {
         let text = entry.message.as_bytes();
-        let found = |anchors: &bytes::Regex| anchors.is_match(text);
         let expected = |set: &RegexSet| set.is_match(entry.message);
-        self.anchors.as_ref().is_some_and(found)
+        self.anchors.iter().any(|anchor| anchor.is_match(text))
             || (self.cards && card::is_likely(text))
             || self.expressions.as_ref().is_some_and(expected)
             // In a JSON body anything can stand in another spelling.

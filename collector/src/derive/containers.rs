@@ -131,13 +131,15 @@ impl Containers {
     /// `log_messages_total`: every level of every place.
     pub(super) fn family(&self) -> Family {
         let levels = Level::ALL.map(|level| Arc::from(level.as_str()));
-        let mut samples = Vec::new();
-        for place in self.places.iter().flatten() {
+        let mut places: Vec<&Place> = self.places.iter().flatten().collect();
+        places.sort_unstable_by(|one, other| one.names.cmp(&other.names));
+        let mut samples = MESSAGES.samples();
+        for place in places {
             let [namespace, pod, container] = &place.names;
             for (level, count) in levels.iter().zip(place.levels) {
-                samples.push(MESSAGES.sample(&[container, level, namespace, pod], count as f64));
+                samples.number(&[container, level, namespace, pod], count as f64);
             }
         }
-        MESSAGES.family(samples)
+        samples.family()
     }
 }

@@ -10,6 +10,9 @@ use super::family::{Family, Kind, Sample, Value};
 use super::rule::{OWN_LABELS, Rule};
 use super::table::Table;
 
+/// The largest number that is taken; sums of larger ones would soon be infinite.
+const VALUE_MAX: f64 = 1e18;
+
 /// The longest label value, in bytes; what is longer is cut.
 const LABEL_BYTES_MAX: usize = 128;
 
@@ -82,7 +85,7 @@ impl Counting {
             Some(at) => group(at).and_then(|text| text.parse::<f64>().ok()),
         };
         let number = number.map(|number| number * rule.scale);
-        let Some(number) = number.filter(|number| number.is_finite() && *number >= 0.0) else {
+        let Some(number) = number.filter(|number| *number >= 0.0 && *number <= VALUE_MAX) else {
             self.refused += 1;
             return;
         };

@@ -20,7 +20,7 @@ pub struct Family {
     pub help: Cow<'static, str>,
     /// What its values are.
     pub kind: Kind,
-    /// Sorted by labels; no label set is there twice. Empty while nothing was seen that it counts.
+    /// No label set is there twice, and their order stays the same. Empty while nothing was seen that it counts.
     pub samples: Vec<Sample>,
 }
 
@@ -77,6 +77,14 @@ pub struct Description {
     pub help: &'static str,
 }
 
+/// A family of ours while its samples are collected; label names are made once.
+#[derive(Debug)]
+pub(super) struct Samples {
+    description: Description,
+    names: Vec<Arc<str>>,
+    samples: Vec<Sample>,
+}
+
 // === impl Kind ===
 
 impl Kind {
@@ -125,28 +133,38 @@ impl Histogram {
 // === impl Description ===
 
 impl Description {
-    /// The family with these samples.
-    pub(crate) fn family(&self, mut samples: Vec<Sample>) -> Family {
-        samples.sort_by(|one, other| one.labels.cmp(&other.labels));
-        Family {
-            name: Arc::from(self.name),
-            help: Cow::Borrowed(self.help),
-            kind: self.kind,
-            samples,
+    /// The family, without samples yet.
+    pub(super) fn samples(self) -> Samples {
+        Samples {
+            names: self.labels.iter().map(|name| Arc::from(*name)).collect(),
+            description: self,
+            samples: Vec::new(),
         }
     }
+}
 
-    /// A sample of a counter or gauge; `values` stand in the order of `labels`.
-    pub(crate) fn sample(&self, values: &[&Arc<str>], value: f64) -> Sample {
-        self.labelled(values, Value::Number(value))
+// === impl Samples ===
+
+impl Samples {
+    /// Adds a number; `values` stand in the order of the description's labels.
+    pub(super) fn number(&mut self, values: &[&Arc<str>], value: f64) {
+        self.add(values, Value::Number(value));
     }
 
-    pub(crate) fn labelled(&self, values: &[&Arc<str>], value: Value) -> Sample {
-        let names = self.labels.iter().map(|name| Arc::from(*name));
+    /// The same for any value.
+    pub(super) fn add(&mut self, values: &[&Arc<str>], value: Value) {
         let values = values.iter().map(|value| Arc::clone(value));
-        Sample {
-            labels: names.zip(values).collect(),
-            value,
+        let labels = self.names.iter().cloned().zip(values).collect();
+        self.samples.push(Sample { labels, value });
+    }
+
+    /// The whole family, samples in the order in which they were added.
+    pub(super) fn family(self) -> Family {
+        Family {
+            name: Arc::from(self.description.name),
+            help: Cow::Borrowed(self.description.help),
+            kind: self.description.kind,
+            samples: self.samples,
         }
     }
 }

@@ -412,12 +412,12 @@ fn an_ingress_controllers_lines_become_requests() {
     let backend = "ingress=,namespace=shop,service=order";
     assert_eq!(with(&derive, "ingress_access"), [
         "ingress_access_lines_total{} 3".to_owned(),
-        "ingress_access_parse_errors_total{reason=json} 0".to_owned(),
-        "ingress_access_parse_errors_total{reason=number} 0".to_owned(),
-        "ingress_access_parse_errors_total{reason=shape} 1".to_owned(),
-        "ingress_access_parse_errors_total{reason=status} 0".to_owned(),
-        "ingress_access_parse_errors_total{reason=time} 0".to_owned(),
-        "ingress_access_parse_errors_total{reason=upstream} 0".to_owned(),
+"ingress_access_parse_errors_total{reason=shape} 1".to_owned(),
+"ingress_access_parse_errors_total{reason=time} 0".to_owned(),
+"ingress_access_parse_errors_total{reason=status} 0".to_owned(),
+"ingress_access_parse_errors_total{reason=number} 0".to_owned(),
+"ingress_access_parse_errors_total{reason=upstream} 0".to_owned(),
+"ingress_access_parse_errors_total{reason=json} 0".to_owned(),
         "ingress_access_lag_seconds{} 99".to_owned(),
         "ingress_access_requests_total{code=200,ingress=,method=GET,namespace=shop,service=order} 1".to_owned(),
         "ingress_access_requests_total{code=200,ingress=,method=other,namespace=shop,service=order} 1".to_owned(),

@@ -13,7 +13,21 @@ const DIGITS_MAX: usize = 19;
 
 /// Whether a line may have a card number: looks at every thirteenth byte of text without digits.
 pub(super) fn is_likely(text: &[u8]) -> bool {
-    next_run(text, 0).is_some()
+    let mut at = 0;
+    while let Some(start) = next_run(text, at) {
+        let run = text.get(start..).unwrap_or_default();
+        let run = run.iter().take_while(|byte| is_part(**byte));
+        let (mut length, mut digits) = (0, 0);
+        for byte in run {
+            length += 1;
+            digits += usize::from(byte.is_ascii_digit());
+        }
+        if digits >= DIGITS_LEAST {
+            return true;
+        }
+        at = start + length;
+    }
+    false
 }
 
 /// The next card number at or after the anchor's start.
@@ -22,25 +36,22 @@ pub(super) fn find(
     anchor: Range<usize>,
     _floor: usize,
 ) -> Result<Range<usize>, usize> {
-    let over = text.len() + 1;
-    let run = next_run(text, anchor.start).ok_or(over)?;
-    let mut at = run.start;
-    while at < run.end {
+    let mut at = next_run(text, anchor.start).ok_or(text.len() + 1)?;
+    // The run is followed only as far as needed: one run can have any number of cards.
+    while text.get(at).is_some_and(|byte| is_part(*byte)) {
         let group = digits(text, at);
-        if group == 0 {
-            at += 1;
-            continue;
-        }
-        if let Some(end) = number_at(text, at) {
+        if group > 0
+            && let Some(end) = number_at(text, at)
+        {
             return Ok(at..end);
         }
-        at += group;
+        at += group.max(1);
     }
-    Err(run.end.max(anchor.start + 1))
+    Err(at + 1)
 }
 
-/// The next run of digits and separators that is long enough, at or after `from`.
-fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
+/// Where the next run of digits and separators begins that has as many bytes as the shortest number has digits.
+fn next_run(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         // A run that begins in the next thirteen bytes covers the last of them.
@@ -49,28 +60,13 @@ fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
             at = probe + 1;
             continue;
         }
-        let back = text
-            .get(at..probe)?
-            .iter()
-            .rev()
-            .take_while(|byte| is_part(**byte))
-            .count();
-        let start = probe - back;
-        let end = probe
-            + text
-                .get(probe..)?
-                .iter()
-                .take_while(|byte| is_part(**byte))
-                .count();
-        let count = text
-            .get(start..end)?
-            .iter()
-            .filter(|byte| byte.is_ascii_digit())
-            .count();
-        if count >= DIGITS_LEAST {
-            return Some(start..end);
+        let before = text.get(at..probe)?.iter().rev();
+        let start = probe - before.take_while(|byte| is_part(**byte)).count();
+        let run = text.get(start..)?.get(..DIGITS_LEAST)?;
+        match run.iter().rposition(|byte| !is_part(*byte)) {
+            None => return Some(start),
+            Some(gap) => at = start + gap + 1,
         }
-        at = end + 1;
     }
 }
 

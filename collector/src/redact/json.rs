@@ -57,8 +57,7 @@ impl Walk<'_> {
 
     fn value(&mut self, token: &str, out: &mut String) {
         if let Some(place) = self.secret_member.take() {
-            let is_empty = token == "\"\"";
-            if !is_empty {
+            if token != "\"\"" && !token.starts_with("\"[redacted:") {
                 self.scrubber.hit(place, &mut self.value);
                 self.write(out);
                 return;

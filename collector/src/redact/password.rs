@@ -44,9 +44,10 @@ pub(super) fn find(
 }
 
 fn value(text: &[u8], word_end: usize) -> Option<Range<usize>> {
-    let rest = run(text, word_end, |byte| {
-        byte.is_ascii_alphanumeric() || byte == b'_'
-    });
+    // Looked at no further than it may go: a line can have this word a hundred thousand times in a row.
+    let rest = text.get(word_end..).unwrap_or_default();
+    let rest = rest.get(..=REST_BYTES_MAX).unwrap_or(rest);
+    let rest = run(rest, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if rest > REST_BYTES_MAX {
         return None;
     }
@@ -59,13 +60,17 @@ fn value(text: &[u8], word_end: usize) -> Option<Range<usize>> {
     }
     at += blanks(text, at);
     let (opened, start) = quote(text, at);
+    let value = text.get(start..).unwrap_or_default();
+    if value.starts_with(b"[redacted:") {
+        return None;
+    }
     let end = match opened {
         Some(opened) => closing(text, start, opened),
         None => start + run(text, start, is_bare),
     };
     let value = text.get(start..end).unwrap_or_default();
     let says_nothing = matches!(value, b"" | b"null" | b"true" | b"false");
-    (!says_nothing && !value.starts_with(b"[redacted:")).then_some(start..end)
+    (!says_nothing).then_some(start..end)
 }
 
 /// A quote, and how many backslashes stand before it: a JSON text within a JSON text has some.
@@ -114,5 +119,7 @@ fn is_bare(byte: u8) -> bool {
 }
 
 fn blanks(text: &[u8], at: usize) -> usize {
-    run(text, at, |byte| byte == b' ' || byte == b'\t').min(BLANKS_MAX)
+    let rest = text.get(at..).unwrap_or_default();
+    let rest = rest.get(..BLANKS_MAX).unwrap_or(rest);
+    run(rest, 0, |byte| byte == b' ' || byte == b'\t')
 }

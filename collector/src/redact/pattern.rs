@@ -127,7 +127,7 @@ pub fn builtin() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// A regular expression over bytes of ASCII literals.
-pub(super) fn anchor_regex(anchor: &str) -> Option<bytes::Regex> {
+fn anchor_regex(anchor: &str) -> Option<bytes::Regex> {
     bytes::RegexBuilder::new(anchor).unicode(false).build().ok()
 }
 
@@ -173,11 +173,11 @@ impl Pattern {
         })
     }
 
-    /// Where it begins, for one search over all patterns.
-    pub(super) fn anchor(&self) -> Option<&str> {
-        match self.how {
-            How::BuiltIn(built_in, Some(_)) => Some(built_in.anchor),
-            How::BuiltIn(_, None) | How::Expression(_) => None,
+    /// What it begins with, if that can be searched for.
+    pub(super) fn anchor(&self) -> Option<bytes::Regex> {
+        match &self.how {
+            How::BuiltIn(_, anchor) => anchor.clone(),
+            How::Expression(_) => None,
         }
     }
 

@@ -382,6 +382,45 @@ fn patterns_that_cannot_work_are_refused() {
     assert!(Settings::new(&twice).is_err());
 }
 
+#[test]
+fn a_megabyte_of_beginnings_is_read_to_its_end() {
+    // Each of them once took a look at all that follows, for each of its hundred thousand places.
+    let mut redactor = all();
+    let pieces = [
+        "password",
+        "password=",
+        "pwd:\"",
+        "pwd='[redacted:",
+        "secret_key  ",
+        "eyJ",
+        "eyJa.",
+        "eyJa.eyJb.",
+        "a@",
+        "@",
+        "a.b@",
+        "4111111111111111 ",
+        "4 ",
+        "4111-",
+        "44444444444444444444 ",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY",
+        "-----END ",
+        "Bearer ",
+        "AKIA",
+        "AKIAIOSFODNN7EXAMPLE",
+        "\\\"",
+    ];
+    for piece in pieces {
+        let line = piece.repeat((1 << 20) / piece.len());
+        let out = redacted(&mut redactor, &line);
+        assert!(!out.contains("4111111111111111"), "{piece}");
+        let body = format!("{{\"a\":{}}}", serde_json::json!(line));
+        let entry = entry(&body, true);
+        let out = redactor.redact(&mut Unfinished::default(), &entry);
+        assert!(!out.message.contains("4111111111111111"), "{piece}");
+    }
+}
+
 /// Pieces of secrets, of what surrounds them, and of JSON.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

@@ -12,7 +12,7 @@ use memchr::memchr_iter;
 use super::Backend;
 
 /// The labels of a backend.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Names {
     pub(super) namespace: Arc<str>,
     pub(super) ingress: Arc<str>,

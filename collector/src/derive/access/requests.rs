@@ -8,7 +8,7 @@ use record::Timestamp;
 
 use super::backend::{self, Names};
 use super::{Line, Method, Refusal};
-use crate::derive::family::{Description, Family, Histogram, Kind, Sample, Value};
+use crate::derive::family::{Description, Family, Histogram, Kind, Samples, Value};
 
 const BACKEND: &[&str] = &["ingress", "namespace", "service"];
 
@@ -229,6 +229,9 @@ impl Requests {
 
     /// All families, in the order of [`DESCRIPTIONS`].
     pub fn families(&self, now: Timestamp) -> Vec<Family> {
+        let mut backends: Vec<&Counts> = self.backends.iter().collect();
+        backends.sort_unstable_by(|one, other| one.names.cmp(&other.names));
+        let mut all = DESCRIPTIONS.map(Description::samples);
         let [
             lines,
             errors,
@@ -239,74 +242,38 @@ impl Requests {
             duration,
             upstream,
             attempts,
-        ] = &DESCRIPTIONS;
-        let refused = Refusal::ALL.iter().zip(self.refused);
-        let refused = refused
-            .map(|(refusal, count)| errors.sample(&[&Arc::from(refusal.as_str())], count as f64));
-        let since = self.last.map(|last| {
-            let seconds = (now.0.saturating_sub(last.0)) as f64 / 1e9;
-            lag.sample(&[], seconds.max(0.0))
-        });
-        vec![
-            lines.family(vec![lines.sample(&[], self.lines as f64)]),
-            errors.family(refused.collect()),
-            lag.family(since.into_iter().collect()),
-            requests.family(self.request_samples(requests)),
-            self.by_backend(request_bytes, |counts| number(counts.request_bytes)),
-            self.by_backend(response_bytes, |counts| number(counts.response_bytes)),
-            self.by_backend(duration, |counts| {
-                Value::Histogram(counts.request_seconds.clone())
-            }),
-            self.by_backend(upstream, |counts| {
-                Value::Histogram(counts.upstream_seconds.clone())
-            }),
-            attempts.family(self.attempt_samples(attempts)),
-        ]
-    }
-
-    fn by_backend(&self, description: &Description, value: fn(&Counts) -> Value) -> Family {
-        let samples = self.backends.iter().map(|counts| {
+        ] = &mut all;
+        lines.number(&[], self.lines as f64);
+        for (refusal, count) in Refusal::ALL.iter().zip(self.refused) {
+            errors.number(&[&Arc::from(refusal.as_str())], count as f64);
+        }
+        if let Some(last) = self.last {
+            let nanos = now.0.saturating_sub(last.0);
+            lag.number(&[], (nanos as f64 / 1e9).max(0.0));
+        }
+        for counts in backends {
             let Names {
                 namespace,
                 ingress,
                 service,
             } = &counts.names;
-            description.labelled(&[ingress, namespace, service], value(counts))
-        });
-        description.family(samples.collect())
-    }
-
-    fn request_samples(&self, description: &Description) -> Vec<Sample> {
-        let mut samples = Vec::new();
-        for counts in &self.backends {
-            let Names {
-                namespace,
-                ingress,
-                service,
-            } = &counts.names;
+            let backend = [ingress, namespace, service];
             for ((method, code), count) in &counts.requests {
                 let (code, method) = (text(*code), Arc::from(method.as_str()));
                 let labels = [&code, ingress, &method, namespace, service];
-                samples.push(description.sample(&labels, *count as f64));
+                requests.number(&labels, *count as f64);
             }
-        }
-        samples
-    }
-
-    fn attempt_samples(&self, description: &Description) -> Vec<Sample> {
-        let mut samples = Vec::new();
-        for counts in &self.backends {
-            let Names {
-                namespace,
-                ingress,
-                service,
-            } = &counts.names;
+            request_bytes.number(&backend, counts.request_bytes as f64);
+            response_bytes.number(&backend, counts.response_bytes as f64);
+            let seconds = |histogram: &Histogram| Value::Histogram(histogram.clone());
+            duration.add(&backend, seconds(&counts.request_seconds));
+            upstream.add(&backend, seconds(&counts.upstream_seconds));
             for (code, count) in &counts.attempts {
                 let labels = [&text(*code), ingress, namespace, service];
-                samples.push(description.sample(&labels, *count as f64));
+                attempts.number(&labels, *count as f64);
             }
         }
-        samples
+        all.map(Samples::family).into()
     }
 }
 
@@ -362,10 +329,6 @@ fn increase<K: Ord>(counts: &mut Vec<(K, u64)>, kind: K, room: &mut usize) -> bo
         }
     }
     true
-}
-
-fn number(count: u64) -> Value {
-    Value::Number(count as f64)
 }
 
 /// The label value of a status.
