@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use record::Timestamp;
@@ -248,12 +249,42 @@ fn open_locked(path: &Path) -> io::Result<File> {
             .open(path)?;
         flock(&file, FlockOperation::LockExclusive)?;
         match fs::metadata(path) {
-            Ok(named) if named.ino() == file.metadata()?.ino() => return Ok(file),
+            Ok(named) if named.ino() == file.metadata()?.ino() => {
+                cut_torn(&file)?;
+                return Ok(file);
+            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Cuts off a last line without its end: a process was killed amid its write, so nobody was told that it is kept.
+fn cut_torn(file: &File) -> io::Result<()> {
+    const BLOCK_BYTES: usize = 64 << 10;
+    let length = file.metadata()?.len();
+    let (mut whole, mut block) = (length, vec![0; BLOCK_BYTES]);
+    while whole > 0 {
+        let begin = whole.saturating_sub(BLOCK_BYTES as u64);
+        let part = block
+            .get_mut(..(whole - begin) as usize)
+            .unwrap_or_default();
+        file.read_exact_at(part, begin)?;
+        if let Some(at) = memchr::memrchr(b'\n', part) {
+            whole = begin + at as u64 + 1;
+            break;
+        }
+        whole = begin;
+    }
+    if whole < length {
+        tracing::warn!(
+            bytes = length - whole,
+            "a torn dead letter is cut off: its document is sent again"
+        );
+        file.set_len(whole)?;
+    }
+    Ok(())
 }
 
 /// All or nothing: what was written in part is cut off again.
@@ -318,6 +349,22 @@ mod tests {
         let mut left = ids(&dead);
         left.sort();
         assert_eq!(left, ["b", "d"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_cut_before_more_is_appended() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = Writer::new(directory.path().to_owned(), 1 << 30);
+        writer.append(&[letter("a")], Timestamp(1)).unwrap();
+        let (path, whole) = files(directory.path()).unwrap().pop().unwrap();
+        for torn in [1, 70_000, 200_000] {
+            let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+            file.write_all(&vec![b'{'; torn]).unwrap();
+            writer.append(&[], Timestamp(2)).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().len(), whole, "{torn} bytes");
+        }
+        writer.append(&[letter("b")], Timestamp(3)).unwrap();
+        assert_eq!(ids(directory.path()), ["a", "b"]);
     }
 
     #[test]
