@@ -21,12 +21,9 @@ fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let mut say = |what: &str, nanos: f64| writeln!(out, "{what:48} {nanos:7.1} ns/line");
 
-    say(
-        "parse: ingress-nginx",
-        measure(&ingress, |line| parsed(line)),
-    )?;
-    say("parse: combined", measure(&combined, |line| parsed(line)))?;
-    say("parse: JSON", measure(&json, |line| parsed(line)))?;
+    say("parse: ingress-nginx", measure(&ingress, parsed))?;
+    say("parse: combined", measure(&combined, parsed))?;
+    say("parse: JSON", measure(&json, parsed))?;
 
     let rule = |pattern: &str| RawRule {
         name: "seen_total".into(),

@@ -45,10 +45,12 @@ pub enum SetupError {
         source: io::Error,
     },
     /// It has no certificate.
-    #[error("{} holds no PEM certificate", path.display())]
+    #[error("{} holds no PEM certificate: {reason}", path.display())]
     Authority {
         /// The file.
         path: PathBuf,
+        /// Why.
+        reason: String,
     },
     /// TLS can't be set up.
     #[error("prepare connection to {url}: {reason}")]
@@ -96,11 +98,14 @@ impl Client {
                 .disable_proxy()
                 .enable_meta_header(false);
             if let (Some(pem), Some(path)) = (&authority, &settings.ca_file) {
-                let wrong = || SetupError::Authority { path: path.clone() };
-                let chain = Certificate::from_pem(pem).map_err(|_| wrong())?;
+                let wrong = |reason: String| SetupError::Authority {
+                    path: path.clone(),
+                    reason,
+                };
                 if !pem.windows(11).any(|window| window == b"-----BEGIN ") {
-                    return Err(wrong());
+                    return Err(wrong("nothing in it begins as PEM does".to_owned()));
                 }
+                let chain = Certificate::from_pem(pem).map_err(|error| wrong(error.to_string()))?;
                 builder = builder.cert_validation(CertificateValidation::Full(chain));
             }
             let transport = builder.build().map_err(|error| SetupError::Prepare {

@@ -82,7 +82,7 @@ pub struct Description {
 pub(super) struct Samples {
     description: Description,
     names: Vec<Arc<str>>,
-    samples: Vec<Sample>,
+    gathered: Vec<Sample>,
 }
 
 // === impl Kind ===
@@ -138,7 +138,7 @@ impl Description {
         Samples {
             names: self.labels.iter().map(|name| Arc::from(*name)).collect(),
             description: self,
-            samples: Vec::new(),
+            gathered: Vec::new(),
         }
     }
 }
@@ -155,7 +155,7 @@ impl Samples {
     pub(super) fn add(&mut self, values: &[&Arc<str>], value: Value) {
         let values = values.iter().map(|value| Arc::clone(value));
         let labels = self.names.iter().cloned().zip(values).collect();
-        self.samples.push(Sample { labels, value });
+        self.gathered.push(Sample { labels, value });
     }
 
     /// The whole family, samples in the order in which they were added.
@@ -164,7 +164,7 @@ impl Samples {
             name: Arc::from(self.description.name),
             help: Cow::Borrowed(self.description.help),
             kind: self.description.kind,
-            samples: self.samples,
+            samples: self.gathered,
         }
     }
 }

@@ -56,12 +56,13 @@ impl Walk<'_> {
     }
 
     fn value(&mut self, token: &str, out: &mut String) {
-        if let Some(place) = self.secret_member.take() {
-            if token != "\"\"" && !token.starts_with("\"[redacted:") {
-                self.scrubber.hit(place, &mut self.value);
-                self.write(out);
-                return;
-            }
+        if let Some(place) = self.secret_member.take()
+            && token != "\"\""
+            && !token.starts_with("\"[redacted:")
+        {
+            self.scrubber.hit(place, &mut self.value);
+            self.write(out);
+            return;
         }
         self.string(token, out);
     }

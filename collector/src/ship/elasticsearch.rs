@@ -234,7 +234,7 @@ impl Sink for Elasticsearch {
         for done in self.done.try_iter() {
             match done {
                 Done::Freed(bytes) => {
-                    self.in_flight_bytes = self.in_flight_bytes.saturating_add_signed(-bytes)
+                    self.in_flight_bytes = self.in_flight_bytes.saturating_add_signed(-bytes);
                 }
                 Done::Receipt(receipt) => out.push(receipt),
                 Done::Spare(body) if self.spare.len() < SPARE_BODIES_MAX => self.spare.push(body),

@@ -147,14 +147,10 @@ impl Builder {
     fn prepare(&mut self, named: Timestamp, file: &Arc<File>, day: Option<i64>) -> Prepared {
         let name = self.layout.index(file, named);
         let next = IndexNumber(self.indices.len() as u32);
-        let index = match self.indices.get(&name) {
-            Some(index) => *index,
-            None => {
-                self.indices.insert(name.clone(), next);
-                self.fresh.push((next, name.clone()));
-                next
-            }
-        };
+        let index = *self.indices.entry(name.clone()).or_insert(next);
+        if index == next {
+            self.fresh.push((next, name.clone()));
+        }
         let action = format!("{{\"create\":{{\"_index\":\"{name}\",\"_id\":\"").into_bytes();
         Prepared {
             rendered: Rendered::new(file),
@@ -282,23 +278,25 @@ impl Body {
         }
     }
 
-    /// The same for items of which some get another document.
-    pub(super) fn push_rewritten(
+    /// Appends an item with another document, as plain text, to the items and bytes of a body to come.
+    pub(super) fn rewrite(
+        &self,
+        item: &Item,
+        document: Vec<u8>,
         items: &mut Vec<Item>,
         bytes: &mut Vec<u8>,
-        action: &[u8],
-        document: &[u8],
-        item: Item,
     ) {
         let start = bytes.len() as u32;
-        bytes.extend_from_slice(action);
+        bytes.extend_from_slice(self.range(item.start, item.document));
         let document_start = bytes.len() as u32;
-        bytes.extend_from_slice(document);
+        bytes.extend(document);
+        bytes.push(b'\n');
         items.push(Item {
             start,
             document: document_start,
             end: bytes.len() as u32,
-            ..item
+            plain: true,
+            ..*item
         });
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn introduce(
 async fn attempt(client: &Client, layout: &Layout, policy: TemplatePolicy) -> Result<(), Trouble> {
     let missing = match template::standing(client, layout)
         .await
-        .map_err(unreachable)?
+        .map_err(|error| unreachable(&error))?
     {
         Ok(Standing::Present) => return Ok(()),
         Ok(Standing::Missing) => "it is missing".to_owned(),
@@ -79,7 +79,10 @@ async fn attempt(client: &Client, layout: &Layout, policy: TemplatePolicy) -> Re
     if policy == TemplatePolicy::Verify {
         return Err(Trouble::Refused(missing));
     }
-    let engine = match template::about(client).await.map_err(unreachable)? {
+    let engine = match template::about(client)
+        .await
+        .map_err(|error| unreachable(&error))?
+    {
         Ok(about) => {
             tracing::info!(engine = ?about.engine, version = about.version, "connected");
             about.engine
@@ -92,7 +95,7 @@ async fn attempt(client: &Client, layout: &Layout, policy: TemplatePolicy) -> Re
     };
     match template::install(client, layout, engine)
         .await
-        .map_err(unreachable)?
+        .map_err(|error| unreachable(&error))?
     {
         Ok(()) => {
             tracing::info!(name = layout.template_name(), "index template installed");
@@ -102,7 +105,7 @@ async fn attempt(client: &Client, layout: &Layout, policy: TemplatePolicy) -> Re
     }
 }
 
-fn unreachable(error: SendError) -> Trouble {
+fn unreachable(error: &SendError) -> Trouble {
     Trouble::Unreachable(error.to_string())
 }
 

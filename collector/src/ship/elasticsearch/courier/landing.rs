@@ -185,7 +185,9 @@ impl Courier {
             let document = parcel.body.document(&item);
             let is_first = !item.plain;
             if is_first && let Some(document) = plain(document, &reason) {
-                self.rewrite(&parcel.body, &item, document, &mut rewritten);
+                parcel
+                    .body
+                    .rewrite(&item, document, &mut rewritten.0, &mut rewritten.1);
                 continue;
             }
             letters.push(self.letter(&parcel.body, &item, status, reason.clone()));
@@ -212,18 +214,6 @@ impl Courier {
         }
         kept += self.hold_back(&parcel, again);
         self.finish(parcel, created as usize + known as usize + dead.len(), kept);
-    }
-
-    fn rewrite(&self, body: &Body, item: &Item, document: Vec<u8>, out: &mut (Vec<Item>, Vec<u8>)) {
-        let action_length = (item.document - item.start) as usize;
-        let action = body.of(item).get(..action_length).unwrap_or_default();
-        let mut document = document;
-        document.push(b'\n');
-        let item = Item {
-            plain: true,
-            ..*item
-        };
-        Body::push_rewritten(&mut out.0, &mut out.1, action, &document, item);
     }
 
     fn letter(&self, body: &Body, item: &Item, status: u16, reason: String) -> DeadLetter {
