@@ -87,6 +87,7 @@ pub(crate) fn run(place: &Place, args: &args::Explain) -> anyhow::Result<ExitCod
         file,
         format: found.source.format,
         seen: found.modified,
+        redact: settings::redaction(&place.config)?,
         naming: place.elasticsearch().map(|_| Naming {
             layout: settings::layout(&place.config.elasticsearch),
             moments: match known {

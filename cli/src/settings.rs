@@ -29,7 +29,7 @@ pub(crate) fn collector(place: &Place, until_drained: bool) -> anyhow::Result<co
     Ok(collector::Config {
         discover: discovery(place)?,
         parse: parsing(config),
-        redact: redact::Settings::new(&config.redact).map_err(|found| wrong(&found))?,
+        redact: redaction(config)?,
         derive: derive::Settings::new(&config.derive).map_err(|found| wrong(&found))?,
         node: Arc::new(node(config)),
         state: place.state.clone(),
@@ -52,6 +52,11 @@ pub(crate) fn collector(place: &Place, until_drained: bool) -> anyhow::Result<co
         checkpoint_interval: CHECKPOINT_INTERVAL,
         until_drained,
     })
+}
+
+/// What is hidden in lines.
+pub(crate) fn redaction(config: &Config) -> anyhow::Result<redact::Settings> {
+    Ok(redact::Settings::new(&config.redact).map_err(|found| wrong(&found))?)
 }
 
 /// All that is wrong with a part of the configuration.

@@ -115,7 +115,10 @@ fn prepare(
     write_address(&place.listen_file(), address)
         .with_context(|| format!("write {}", place.listen_file().display()))?;
     // Nobody needs to read this.
-    drop(say(place, common, address, &host));
+    let further = for_metrics
+        .as_ref()
+        .and_then(|listener| listener.local_addr().ok());
+    drop(say(place, common, address, further));
     let store = place.elasticsearch().is_none().then(|| place.store());
     let exporter = exports.then(|| exporter(place)).flatten();
     let watch = Watch::new(host, place.state.display().to_string(), store, exporter);
@@ -148,11 +151,20 @@ fn listen(wanted: SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::from_std(listener).context("prepare the listener")
 }
 
-fn say(place: &Place, common: &Common, address: SocketAddr, host: &str) -> io::Result<()> {
+/// Where everything is; `further` is the address of metrics alone.
+fn say(
+    place: &Place,
+    common: &Common,
+    address: SocketAddr,
+    further: Option<SocketAddr>,
+) -> io::Result<()> {
+    let host = settings::node(&place.config).host;
     let mut out = io::stdout().lock();
     writeln!(out, "nodetap {} on {host}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  page     http://{address}/")?;
-    writeln!(out, "  metrics  http://{address}/metrics")?;
+    for address in further.into_iter().chain([address]) {
+        writeln!(out, "  metrics  http://{address}/metrics")?;
+    }
     if let Some(cluster) = place.elasticsearch() {
         writeln!(out, "  ships to {}", cluster.urls.join(", "))?;
     }

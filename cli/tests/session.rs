@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -283,9 +283,9 @@ fn a_follower_sees_a_new_line_and_ends_with_its_reader() {
         .unwrap();
     let mut stdout = std::io::BufReader::new(follower.stdout.take().unwrap());
     let mut read = String::new();
-    std::io::BufRead::read_line(&mut stdout, &mut read).unwrap();
+    BufRead::read_line(&mut stdout, &mut read).unwrap();
     node.append(&line(100));
-    std::io::BufRead::read_line(&mut stdout, &mut read).unwrap();
+    BufRead::read_line(&mut stdout, &mut read).unwrap();
     assert_eq!(read, "level=info line 99\nlevel=error line 100\n");
     drop(stdout);
     assert_eq!(follower.wait().unwrap().code(), Some(0));
@@ -327,4 +327,71 @@ fn check_fails_where_nothing_can_be_collected_and_says_how_to_mend_it() {
         text.contains("      → run as root, or give a directory of your own with --state\n"),
         "{text}"
     );
+}
+
+#[test]
+fn what_holds_is_shown_with_where_it_is_from_and_without_secrets() {
+    let node = Node::new();
+    let file = node.directory.path().join("nodetap.yaml");
+    fs::write(
+        &file,
+        "elasticsearch:\n  user: me\n  password: ${SECRET_OF_TEST}\n  timeout: ${TIMEOUT_OF_TEST:-9s}\n",
+    )
+    .unwrap();
+    let mut command = node.command(&["config", "show", "--elasticsearch", "http://es:1"]);
+    let output = command
+        .arg("--config")
+        .arg(&file)
+        .env("SECRET_OF_TEST", "hush-hush")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for expect in [
+        "  urls: [http://es:1]  # of the command line\n",
+        "  user: me\n",
+        "  # password: …  (set, and not shown)\n",
+        "  timeout: 9s\n",
+        "  gzip: 1  # by default\n",
+    ] {
+        assert!(text.contains(expect), "{expect}\n{text}");
+    }
+    assert!(!text.contains("hush-hush"), "{text}");
+}
+
+#[test]
+fn scrapers_have_an_address_of_their_own() {
+    let node = Node::new();
+    let any = "127.0.0.1:0";
+    let mut child = node
+        .command(&["up", "--listen", any, "--listen-metrics", any])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let line =
+        said.find_map(|line| Some(line.unwrap().strip_prefix("  metrics  http://")?.to_owned()));
+    let address = line.unwrap().strip_suffix("/metrics").unwrap().to_owned();
+    // Killed when it is dropped.
+    let running = Running { child, address };
+    assert!(running.get("/").starts_with("HTTP/1.0 404 "));
+    let metrics = wait("lines are counted", || {
+        let text = running.get("/metrics");
+        text.contains("log_messages_total{").then_some(text)
+    });
+    for expect in [
+        "\nnodetap_build_info{",
+        "\nlog_messages_total{container=\"app\",level=\"error\",namespace=\"shop\",pod=\"order-1\"} ",
+        "\nnodetap_probe_success{probe=\"conntrack\"} ",
+    ] {
+        assert!(metrics.contains(expect), "{expect}\n{metrics}");
+    }
+    let types = metrics.lines().filter(|line| line.starts_with("# TYPE "));
+    let mut names: Vec<&str> = types.filter_map(|line| line.split(' ').nth(2)).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "a family is there twice");
+    assert_eq!(running.stop(), Some(0));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use collector::parse::{Assembler, Emitted, Flush, RawLine, Scratch, Settings, Span};
+use collector::redact::{self, Redactor, Unfinished};
 use collector::ship::elasticsearch::Layout;
 use collector::tail::{Carrier, Limits, Part, Progress, Tail};
 use record::document::Rendered;
@@ -21,6 +22,8 @@ pub(super) struct Lookup {
     pub(super) format: Format,
     /// The time of untimed text.
     pub(super) seen: Timestamp,
+    /// What is hidden in it.
+    pub(super) redact: redact::Settings,
     /// How it is named in a cluster, if lines are shipped to one.
     pub(super) naming: Option<Naming>,
 }
@@ -36,6 +39,8 @@ pub(super) struct Naming {
 /// The first document at or after an offset, as text.
 struct Hit<'a> {
     wanted: u64,
+    redactor: Redactor,
+    unfinished: Unfinished,
     rendered: Rendered,
     names: Option<Names<'a>>,
     found: Option<Found>,
@@ -72,6 +77,8 @@ impl Lookup {
         let mut tail = Tail::new(Some(carrier), 0, size);
         let mut hit = Hit {
             wanted,
+            redactor: Redactor::new(self.redact.clone()),
+            unfinished: Unfinished::default(),
             rendered: Rendered::new(&self.file),
             names: self.naming.as_ref().map(|naming| Names {
                 file: &self.file,
@@ -145,14 +152,19 @@ impl Lookup {
 
 impl Hit<'_> {
     fn take(&mut self, entry: &Entry<'_>) {
-        if self.found.is_none() && entry.end > self.wanted {
+        if self.found.is_some() {
+            return;
+        }
+        // Those before it too: a private key's lines are known by its first one.
+        let entry = self.redactor.redact(&mut self.unfinished, entry);
+        if entry.end > self.wanted {
             let mut json = Vec::new();
-            self.rendered.write_json(entry, &mut json);
+            self.rendered.write_json(&entry, &mut json);
             self.found = Some(Found {
                 offset: entry.offset,
                 end: entry.end,
                 json,
-                name: self.names.as_ref().map(|names| names.of(entry)),
+                name: self.names.as_ref().map(|names| names.of(&entry)),
             });
         }
     }
