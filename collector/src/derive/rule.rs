@@ -32,9 +32,10 @@ const BUCKETS_DEFAULT: [f64; 11] = [
 pub(super) const OWN_LABELS: [&str; 3] = ["container", "namespace", "pod"];
 
 /// Beginnings of names that this program uses itself or passes on from others.
-const RESERVED: [&str; 19] = [
+const RESERVED: [&str; 20] = [
     "bird_",
     "calico_",
+    "conntrack_",
     "control_plane_",
     "felix_",
     "go_",
