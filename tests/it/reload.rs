@@ -128,5 +128,6 @@ fn a_wrong_address_of_the_cluster_is_mended_without_a_restart() {
         "it is not said what needs a restart: {said}"
     );
     web.lines(100);
+    running.settle_read(&web);
     ends_well(running, &mut fake, &[&web], Copies::One);
 }

@@ -10,7 +10,7 @@ use exporter::probes::readiness::target::Target;
 pub struct RawExport {
     /// `export.listen`
     pub listen: Option<SocketAddr>,
-    /// `export.off`
+    /// `export.probes_off`
     pub off: Option<Vec<String>>,
     /// `export.env`
     pub env: Option<String>,

@@ -217,6 +217,15 @@ fn rules_and_patterns_are_compiled_when_they_are_read() {
     );
 }
 
+/// Readers of YAML 1.1 take such a key for a boolean, and then no schema knows it.
+#[test]
+fn no_key_is_a_word_that_yaml_has_a_meaning_for() {
+    let words = ["on", "off", "yes", "no", "y", "n", "true", "false", "null"];
+    for key in keys::keys() {
+        assert!(!words.contains(&key.leaf()), "{}", key.path);
+    }
+}
+
 #[test]
 fn a_secret_is_not_shown_by_its_problem() {
     check(
@@ -258,7 +267,12 @@ fn every_default_of_the_table_is_the_default_of_the_code() {
 #[test]
 fn every_key_changes_the_configuration() {
     let value = |path: &str| match path {
-        "listen" | "listen_metrics" => "127.0.0.1:1",
+        "listen" | "listen_metrics" | "export.listen" => "127.0.0.1:1",
+        "export.probes_off" => "[conntrack]",
+        "export.env" => "n1",
+        "export.lvs_mapping" | "export.keepalived_log" => "/b",
+        "export.ping_gateways" => "false",
+        "export.ping_targets" => "[core_switch=10.0.0.1]",
         "collect.start" => "end",
         "collect.multiline" => "java",
         "collect.app" => "true",

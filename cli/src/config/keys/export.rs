@@ -16,7 +16,7 @@ pub(super) const KEYS: &[Key] = &[
         set: |raw, node| values::address(node).map(|value| raw.export.listen = Some(value)),
     },
     Key {
-        path: "export.off",
+        path: "export.probes_off",
         default: "[]",
         effect: "Probes that do not run, by name; docs/metrics.md has a section for each.",
         edges: "A name that no probe has is refused. A probe whose subsystem is not on the node costs next to nothing.",
