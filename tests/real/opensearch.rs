@@ -229,3 +229,12 @@ fn the_same_answers_as_the_store() {
         |server| same_answers::must_be_given_by(server),
     );
 }
+
+#[test]
+fn the_same_answers_to_every_question() {
+    on(
+        "opensearch::the_same_answers_to_every_question",
+        Doors::Open,
+        same_answers::must_be_given_to_every_question,
+    );
+}

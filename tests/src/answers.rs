@@ -30,7 +30,7 @@ const SAME: &[&[&str]] = &[
     &["日本"],
     &["\"order 7 paid\""],
     &["order refused"],
-    &["(paid OR refused) -7"],
+    &["(paid OR refused) -15"],
     &["NOT order"],
     &["NOT (order OR ready)"],
     &["\"=>\""],
@@ -127,14 +127,20 @@ pub fn write(node: &mut Node) -> Vec<Writer> {
             ["Anna", "bert", "Ärmel"][number % 3],
             number % 2 == 0,
         ));
-        proxy.say(["ready", "", "GET /api/v1/orders 502", "größe => 日本"][number % 4]);
+        proxy.say(["ready", "", "GET /api/v1/bills 502", "größe => 日本"][number % 4]);
         docker.say(["connection refused", "connection-refused", "ready"][number % 3]);
-        api.lines(5);
-        web.lines(3);
+        // No word here is a part of another.
+        for step in 0..4 {
+            api.say(&format!(
+                "INFO step {step} of {number} done, {{a:1}} retry=3"
+            ));
+        }
     }
     api.say("java.lang.NullPointerException: null");
     api.shift_clock(-90_000_000_000);
-    api.lines(20);
+    for number in 0..20 {
+        api.say(&format!("WARN late by {number} seconds"));
+    }
     vec![web, proxy, api, docker]
 }
 
