@@ -163,7 +163,7 @@ fn notes(summary: &Summary, is_default_limit: bool) {
     if summary.shards_failed > 0 {
         drop(writeln!(
             stderr,
-            "nodetap: {} shards of the cluster did not answer: lines may be missing",
+            "nodetap: {} of the cluster's shards did not answer: lines may be missing",
             summary.shards_failed
         ));
     }
