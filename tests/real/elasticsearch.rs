@@ -18,12 +18,44 @@ fn on(test: &'static str, doors: Doors, situation: impl FnOnce(&mut Server)) {
     watch.did("went through it");
 }
 
+/// First by their name, so that the server is exchanged once.
+mod behind_tls {
+    use super::{Doors, on, shipping};
+
+    #[test]
+    fn password_that_is_wrong_at_first() {
+        on(
+            "elasticsearch::behind_tls::password_that_is_wrong_at_first",
+            Doors::Guarded,
+            shipping::let_in_by_password,
+        );
+    }
+
+    #[test]
+    fn certificate_of_strangers() {
+        on(
+            "elasticsearch::behind_tls::certificate_of_strangers",
+            Doors::Guarded,
+            shipping::strangers_get_nothing,
+        );
+    }
+
+    #[test]
+    fn api_key_of_the_least_rights() {
+        on(
+            "elasticsearch::behind_tls::api_key_of_the_least_rights",
+            Doors::Guarded,
+            shipping::let_in_by_api_key,
+        );
+    }
+}
+
 #[test]
 fn the_fake_answers_like_it() {
     on(
         "elasticsearch::the_fake_answers_like_it",
         Doors::Open,
-        |server| likeness::must_be_like(server),
+        likeness::must_be_like,
     );
 }
 
@@ -32,7 +64,7 @@ fn lines_of_two_days_go_to_two_indices() {
     on(
         "elasticsearch::lines_of_two_days_go_to_two_indices",
         Doors::Open,
-        |server| indices::midnight(server),
+        indices::midnight,
     );
 }
 
@@ -41,7 +73,7 @@ fn positions_are_lost_and_all_is_read_again() {
     on(
         "elasticsearch::positions_are_lost_and_all_is_read_again",
         Doors::Open,
-        |server| indices::positions_lost(server),
+        indices::positions_lost,
     );
 }
 
@@ -50,7 +82,7 @@ fn untimed_text_keeps_its_ids_across_restarts() {
     on(
         "elasticsearch::untimed_text_keeps_its_ids_across_restarts",
         Doors::Open,
-        |server| indices::untimed_text_across_a_restart(server),
+        indices::untimed_text_across_a_restart,
     );
 }
 
@@ -77,7 +109,7 @@ fn poison_becomes_plain_text() {
     on(
         "elasticsearch::poison_becomes_plain_text",
         Doors::Open,
-        |server| refusal::poison_becomes_plain_text(server),
+        refusal::poison_becomes_plain_text,
     );
 }
 
@@ -86,7 +118,7 @@ fn what_never_fits_is_a_dead_letter() {
     on(
         "elasticsearch::what_never_fits_is_a_dead_letter",
         Doors::Open,
-        |server| refusal::what_never_fits_is_a_dead_letter(server),
+        refusal::what_never_fits_is_a_dead_letter,
     );
 }
 
@@ -95,7 +127,7 @@ fn hostile_lines_are_stored() {
     on(
         "elasticsearch::hostile_lines_are_stored",
         Doors::Open,
-        |server| refusal::hostile_lines(server),
+        refusal::hostile_lines,
     );
 }
 
@@ -104,7 +136,7 @@ fn data_stream_for_each_namespace() {
     on(
         "elasticsearch::data_stream_for_each_namespace",
         Doors::Open,
-        |server| streams::one_for_each_namespace(server),
+        streams::one_for_each_namespace,
     );
 }
 
@@ -113,7 +145,7 @@ fn rollover_while_nodetap_is_down() {
     on(
         "elasticsearch::rollover_while_nodetap_is_down",
         Doors::Open,
-        |server| streams::rolled_over_while_down(server),
+        streams::rolled_over_while_down,
     );
 }
 
@@ -128,9 +160,11 @@ fn cluster_without_memory() {
 
 #[test]
 fn write_queue_full() {
-    on("elasticsearch::write_queue_full", Doors::Open, |server| {
-        trouble::queue_full(server)
-    });
+    on(
+        "elasticsearch::write_queue_full",
+        Doors::Open,
+        trouble::queue_full,
+    );
 }
 
 #[test]
@@ -138,15 +172,17 @@ fn bodies_larger_than_the_cluster_takes() {
     on(
         "elasticsearch::bodies_larger_than_the_cluster_takes",
         Doors::Open,
-        |server| trouble::small_bodies(server),
+        trouble::small_bodies,
     );
 }
 
 #[test]
 fn no_more_shards() {
-    on("elasticsearch::no_more_shards", Doors::Open, |server| {
-        trouble::no_more_shards(server)
-    });
+    on(
+        "elasticsearch::no_more_shards",
+        Doors::Open,
+        trouble::no_more_shards,
+    );
 }
 
 #[test]
@@ -156,7 +192,7 @@ fn closed_index() {
             server,
             |index| Fault::Closed { index },
             "index_closed_exception",
-        )
+        );
     });
 }
 
@@ -170,7 +206,7 @@ fn index_with_a_write_block() {
                 server,
                 |index| Fault::WriteBlocked { index },
                 "cluster_block_exception",
-            )
+            );
         },
     );
 }
@@ -195,35 +231,10 @@ fn killed_under_load_with_data_streams() {
 
 #[test]
 fn disk_watermark() {
-    on("elasticsearch::disk_watermark", Doors::Open, |server| {
-        shipping::disk_watermark(server)
-    });
-}
-
-#[test]
-fn password_that_is_wrong_at_first() {
     on(
-        "elasticsearch::password_that_is_wrong_at_first",
-        Doors::Guarded,
-        |server| shipping::let_in_by_password(server),
-    );
-}
-
-#[test]
-fn certificate_of_strangers() {
-    on(
-        "elasticsearch::certificate_of_strangers",
-        Doors::Guarded,
-        |server| shipping::strangers_get_nothing(server),
-    );
-}
-
-#[test]
-fn api_key_of_the_least_rights() {
-    on(
-        "elasticsearch::api_key_of_the_least_rights",
-        Doors::Guarded,
-        |server| shipping::let_in_by_api_key(server),
+        "elasticsearch::disk_watermark",
+        Doors::Open,
+        shipping::disk_watermark,
     );
 }
 
@@ -232,7 +243,7 @@ fn the_same_answers_as_the_store() {
     on(
         "elasticsearch::the_same_answers_as_the_store",
         Doors::Open,
-        |server| same_answers::must_be_given_by(server),
+        same_answers::must_be_given_by,
     );
 }
 

@@ -18,12 +18,35 @@ fn on(test: &'static str, doors: Doors, situation: impl FnOnce(&mut Server)) {
     watch.did("went through it");
 }
 
+/// First by their name, so that the server is exchanged once.
+mod behind_tls {
+    use super::{Doors, on, shipping};
+
+    #[test]
+    fn password_that_is_wrong_at_first() {
+        on(
+            "opensearch::behind_tls::password_that_is_wrong_at_first",
+            Doors::Guarded,
+            shipping::let_in_by_password,
+        );
+    }
+
+    #[test]
+    fn certificate_of_strangers() {
+        on(
+            "opensearch::behind_tls::certificate_of_strangers",
+            Doors::Guarded,
+            shipping::strangers_get_nothing,
+        );
+    }
+}
+
 #[test]
 fn the_fake_answers_like_it() {
     on(
         "opensearch::the_fake_answers_like_it",
         Doors::Open,
-        |server| likeness::must_be_like(server),
+        likeness::must_be_like,
     );
 }
 
@@ -32,7 +55,7 @@ fn lines_of_two_days_go_to_two_indices() {
     on(
         "opensearch::lines_of_two_days_go_to_two_indices",
         Doors::Open,
-        |server| indices::midnight(server),
+        indices::midnight,
     );
 }
 
@@ -41,7 +64,7 @@ fn positions_are_lost_and_all_is_read_again() {
     on(
         "opensearch::positions_are_lost_and_all_is_read_again",
         Doors::Open,
-        |server| indices::positions_lost(server),
+        indices::positions_lost,
     );
 }
 
@@ -50,14 +73,14 @@ fn untimed_text_keeps_its_ids_across_restarts() {
     on(
         "opensearch::untimed_text_keeps_its_ids_across_restarts",
         Doors::Open,
-        |server| indices::untimed_text_across_a_restart(server),
+        indices::untimed_text_across_a_restart,
     );
 }
 
 #[test]
 fn the_template_is_used() {
     on("opensearch::the_template_is_used", Doors::Open, |server| {
-        shipping::template_is_used(server, Mode::Index)
+        shipping::template_is_used(server, Mode::Index);
     });
 }
 
@@ -75,7 +98,7 @@ fn poison_becomes_plain_text() {
     on(
         "opensearch::poison_becomes_plain_text",
         Doors::Open,
-        |server| refusal::poison_becomes_plain_text(server),
+        refusal::poison_becomes_plain_text,
     );
 }
 
@@ -84,7 +107,7 @@ fn what_never_fits_is_a_dead_letter() {
     on(
         "opensearch::what_never_fits_is_a_dead_letter",
         Doors::Open,
-        |server| refusal::what_never_fits_is_a_dead_letter(server),
+        refusal::what_never_fits_is_a_dead_letter,
     );
 }
 
@@ -93,7 +116,7 @@ fn hostile_lines_are_stored() {
     on(
         "opensearch::hostile_lines_are_stored",
         Doors::Open,
-        |server| refusal::hostile_lines(server),
+        refusal::hostile_lines,
     );
 }
 
@@ -102,7 +125,7 @@ fn data_stream_for_each_namespace() {
     on(
         "opensearch::data_stream_for_each_namespace",
         Doors::Open,
-        |server| streams::one_for_each_namespace(server),
+        streams::one_for_each_namespace,
     );
 }
 
@@ -111,7 +134,7 @@ fn rollover_while_nodetap_is_down() {
     on(
         "opensearch::rollover_while_nodetap_is_down",
         Doors::Open,
-        |server| streams::rolled_over_while_down(server),
+        streams::rolled_over_while_down,
     );
 }
 
@@ -126,9 +149,11 @@ fn cluster_without_memory() {
 
 #[test]
 fn write_queue_full() {
-    on("opensearch::write_queue_full", Doors::Open, |server| {
-        trouble::queue_full(server)
-    });
+    on(
+        "opensearch::write_queue_full",
+        Doors::Open,
+        trouble::queue_full,
+    );
 }
 
 #[test]
@@ -136,15 +161,17 @@ fn bodies_larger_than_the_cluster_takes() {
     on(
         "opensearch::bodies_larger_than_the_cluster_takes",
         Doors::Open,
-        |server| trouble::small_bodies(server),
+        trouble::small_bodies,
     );
 }
 
 #[test]
 fn no_more_shards() {
-    on("opensearch::no_more_shards", Doors::Open, |server| {
-        trouble::no_more_shards(server)
-    });
+    on(
+        "opensearch::no_more_shards",
+        Doors::Open,
+        trouble::no_more_shards,
+    );
 }
 
 #[test]
@@ -154,7 +181,7 @@ fn closed_index() {
             server,
             |index| Fault::Closed { index },
             "index_closed_exception",
-        )
+        );
     });
 }
 
@@ -168,7 +195,7 @@ fn index_with_a_write_block() {
                 server,
                 |index| Fault::WriteBlocked { index },
                 "cluster_block_exception",
-            )
+            );
         },
     );
 }
@@ -184,7 +211,7 @@ fn stopped_while_files_rotate_and_pods_are_deleted_in_data_streams() {
                 &Fault::Stopped,
                 &["mode: data_stream"],
                 8,
-            )
+            );
         },
     );
 }
@@ -192,33 +219,15 @@ fn stopped_while_files_rotate_and_pods_are_deleted_in_data_streams() {
 #[test]
 fn killed_under_load() {
     on("opensearch::killed_under_load", Doors::Open, |server| {
-        shipping::killed_under_load(server, Mode::Index)
+        shipping::killed_under_load(server, Mode::Index);
     });
 }
 
 #[test]
 fn index_of_a_full_disk() {
     on("opensearch::index_of_a_full_disk", Doors::Open, |server| {
-        trouble::of_an_index(server, |index| Fault::FloodStage { index }, "flood-stage")
+        trouble::of_an_index(server, |index| Fault::FloodStage { index }, "flood-stage");
     });
-}
-
-#[test]
-fn password_that_is_wrong_at_first() {
-    on(
-        "opensearch::password_that_is_wrong_at_first",
-        Doors::Guarded,
-        |server| shipping::let_in_by_password(server),
-    );
-}
-
-#[test]
-fn certificate_of_strangers() {
-    on(
-        "opensearch::certificate_of_strangers",
-        Doors::Guarded,
-        |server| shipping::strangers_get_nothing(server),
-    );
 }
 
 #[test]
@@ -226,7 +235,7 @@ fn the_same_answers_as_the_store() {
     on(
         "opensearch::the_same_answers_as_the_store",
         Doors::Open,
-        |server| same_answers::must_be_given_by(server),
+        same_answers::must_be_given_by,
     );
 }
 

@@ -271,12 +271,11 @@ fn every_key_changes_the_configuration() {
         "export.probes_off" => "[conntrack]",
         "export.env" => "n1",
         "export.lvs_mapping" | "export.keepalived_log" => "/b",
-        "export.ping_gateways" => "false",
         "export.ping_targets" => "[core_switch=10.0.0.1]",
         "collect.start" => "end",
         "collect.multiline" => "java",
         "collect.app" => "true",
-        "discover.volumes" => "false",
+        "discover.volumes" | "export.ping_gateways" => "false",
         "discover.volume_depth_max"
         | "discover.volume_directories_max"
         | "derive.series_max"

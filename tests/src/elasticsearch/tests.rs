@@ -38,7 +38,12 @@ fn bulk(index: &str, documents: &[(&str, &str)]) -> Vec<u8> {
     let mut body = String::new();
     for (id, source) in documents {
         let action = json!({"create": {"_index": index, "_id": id}});
-        body.push_str(&format!("{action}\n{source}\n"));
+        body.extend([
+            action.to_string(),
+            "\n".into(),
+            source.to_string(),
+            "\n".into(),
+        ]);
     }
     body.into_bytes()
 }
