@@ -28,6 +28,8 @@ pub(super) struct Server {
 struct Listening {
     is_ending: Arc<AtomicBool>,
     connections: Connections,
+    /// The listening socket, to wake the thread that waits at it.
+    socket: Option<TcpListener>,
     thread: JoinHandle<()>,
 }
 
@@ -64,14 +66,14 @@ impl Server {
     /// Lets nobody in any more; requests that have begun are answered.
     pub(super) fn stop(&mut self) {
         if let Some(listening) = self.listening.take() {
-            listening.end(self.address, Shutdown::Read);
+            listening.end(Shutdown::Read);
         }
     }
 
     /// Ends all connections amid what they do.
     pub(super) fn kill(&mut self) {
         if let Some(listening) = self.listening.take() {
-            listening.end(self.address, Shutdown::Both);
+            listening.end(Shutdown::Both);
         }
     }
 
@@ -97,6 +99,7 @@ impl Listening {
         let is_ending = Arc::new(AtomicBool::new(false));
         let connections = Connections::default();
         let (ending, open) = (Arc::clone(&is_ending), Arc::clone(&connections));
+        let socket = listener.try_clone().ok();
         let thread = std::thread::spawn(move || {
             for (number, connection) in (0..).zip(listener.incoming()) {
                 if ending.load(Ordering::Acquire) {
@@ -117,14 +120,21 @@ impl Listening {
         Self {
             is_ending,
             connections,
+            socket,
             thread,
         }
     }
 
-    fn end(self, address: SocketAddr, how: Shutdown) {
+    fn end(self, how: Shutdown) {
         self.is_ending.store(true, Ordering::Release);
-        // Wakes the listener, which then closes its socket.
-        drop(TcpStream::connect(address));
+        // Ends the wait for connections (shutdown(2) of a listening socket does on Linux), also where the socket belongs to
+        // another network namespace and can't be connected to from here.
+        if let Some(socket) = &self.socket {
+            rustix::net::shutdown(socket, rustix::net::Shutdown::Both)
+                .expect("end the wait for connections");
+        }
+        // The port is free only when nobody has the socket any more.
+        drop(self.socket);
         drop(self.thread.join());
         for connection in lock(&self.connections).values() {
             drop(connection.shutdown(how));
