@@ -162,6 +162,7 @@ pub(crate) fn let_in_by_password(server: &mut Server) {
     let (status, _) = server.ask("GET", "/_index_template/nodetap", None);
     assert_eq!(status, 200, "the least rights include the template");
     web.lines(100);
+    running.settle_read(&web);
     running.settle().must_have_lost_nothing();
     running.stop();
     must_hold(server, &[&web], Copies::One);

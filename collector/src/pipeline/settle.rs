@@ -275,6 +275,7 @@ impl Engine {
     pub(super) fn finish(mut self, grace: Duration) -> Outcome {
         // What was written until now is read, if that takes no longer than a turn.
         self.look();
+        self.more = true;
         self.read();
         self.stopping = true;
         let deadline = self.clock.elapsed() + grace;

@@ -380,6 +380,17 @@ fn lines_rotations_and_archives_come_once_and_in_order() {
 }
 
 #[test]
+fn what_was_written_before_a_stop_is_read() {
+    let mut world = World::new();
+    world.write(3, false);
+    world.pass(Duration::from_millis(300));
+    world.write(3, false);
+    let engine = world.engine.take().unwrap();
+    assert!(engine.finish(Duration::from_secs(5)).saved);
+    assert_eq!(world.kept.0.lock().unwrap().len(), 6);
+}
+
+#[test]
 fn several_rotations_while_down() {
     let mut world = World::new();
     world.write(10, false);
