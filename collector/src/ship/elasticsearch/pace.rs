@@ -3,8 +3,13 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
-/// The pause after a first failure, and the longest one.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// The pause after a first failure.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause of a cluster or an index that answers.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The longest pause of a cluster that can't be reached: trying costs nobody anything, and when it is back each second of
+/// pause is a second's delay for all lines.
+pub(super) const UNREACHABLE_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Stops sending while it does no good, and lets one request try at a time.
 #[derive(Debug, Default)]
@@ -27,15 +32,29 @@ pub(super) struct Limit {
 // === impl Breaker ===
 
 impl Breaker {
-    /// Notes a failure; the next attempt is after a pause, or when the cluster asked for.
-    pub(super) fn trip(&mut self, now: Instant, retry_after: Option<Duration>, trouble: String) {
+    /// Notes a failure; the next attempt is after a pause of at most `longest`.
+    pub(super) fn trip(&mut self, now: Instant, longest: Duration, trouble: String) {
+        self.wait(now, None, longest, trouble);
+    }
+
+    /// Notes a failure after which the cluster asked for a pause, maybe.
+    pub(super) fn trip_as_asked(
+        &mut self,
+        now: Instant,
+        retry_after: Option<Duration>,
+        trouble: String,
+    ) {
+        self.wait(now, retry_after, PAUSE_MAX, trouble);
+    }
+
+    fn wait(&mut self, now: Instant, asked: Option<Duration>, longest: Duration, trouble: String) {
         // Requests that were under way together fail together: that is one failure.
         let again = self.until.is_some_and(|until| now < until) && !self.probing;
         if !again {
             self.failures = self.failures.saturating_add(1);
         }
         self.probing = false;
-        let pause = retry_after.unwrap_or_else(|| jittered(self.failures));
+        let pause = asked.unwrap_or_else(|| jittered(self.failures, longest));
         let until = now + pause;
         self.until = Some(self.until.map_or(until, |old| old.max(until)));
         self.trouble = Some(trouble);
@@ -92,11 +111,9 @@ impl Breaker {
 }
 
 /// The pause after so many failures in a row: doubles, and differs by up to half, so that nodes don't come together.
-fn jittered(failures: u32) -> Duration {
-    let doubled = PAUSE
-        .0
-        .saturating_mul(1 << failures.saturating_sub(1).min(16));
-    let longest = doubled.min(PAUSE.1);
+fn jittered(failures: u32, longest: Duration) -> Duration {
+    let doubled = PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    let longest = doubled.min(longest);
     // Seeded by the system at each call; quality does not matter here.
     let random = RandomState::new().build_hasher().finish();
     let share = 0.5 + 0.5 * (random >> 11) as f64 / (1_u64 << 53) as f64;
@@ -151,7 +168,7 @@ mod tests {
         assert!(breaker.may_send(now));
         let mut longest = Duration::ZERO;
         for _ in 0..20 {
-            breaker.trip(now, None, "down".into());
+            breaker.trip(now, PAUSE_MAX, "busy".into());
             assert!(!breaker.may_send(now));
             let at = breaker.wake_at().unwrap();
             longest = longest.max(at - now);
@@ -164,7 +181,7 @@ mod tests {
             );
         }
         assert!(
-            longest > Duration::from_secs(15) && longest <= PAUSE.1,
+            longest > Duration::from_secs(15) && longest <= PAUSE_MAX,
             "{longest:?}"
         );
         assert!(breaker.reset());
@@ -172,11 +189,23 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_that_cannot_be_reached_is_tried_every_few_seconds() {
+        let mut breaker = Breaker::default();
+        let mut now = Instant::now();
+        for _ in 0..20 {
+            breaker.trip(now, UNREACHABLE_PAUSE_MAX, "down".into());
+            assert!(breaker.pause(now) <= UNREACHABLE_PAUSE_MAX);
+            now += breaker.pause(now);
+            breaker.probe();
+        }
+    }
+
+    #[test]
     fn requests_that_fail_together_count_once() {
         let mut breaker = Breaker::default();
         let now = Instant::now();
         for _ in 0..8 {
-            breaker.trip(now, None, "down".into());
+            breaker.trip(now, PAUSE_MAX, "busy".into());
         }
         assert_eq!(breaker.failures, 1);
     }
@@ -185,7 +214,7 @@ mod tests {
     fn the_cluster_may_ask_for_a_longer_pause() {
         let mut breaker = Breaker::default();
         let now = Instant::now();
-        breaker.trip(now, Some(Duration::from_mins(2)), "busy".into());
+        breaker.trip_as_asked(now, Some(Duration::from_mins(2)), "busy".into());
         assert!(!breaker.may_send(now + Duration::from_secs(119)));
         assert!(breaker.may_send(now + Duration::from_mins(2)));
     }

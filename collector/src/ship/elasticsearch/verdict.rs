@@ -31,6 +31,8 @@ pub struct Again {
     pub doubtful: bool,
     /// Whether the cluster has too much to do.
     pub overloaded: bool,
+    /// Whether nothing got there.
+    pub unreachable: bool,
 }
 
 /// What became of one item.
@@ -66,6 +68,7 @@ pub fn verdict(answer: &Answer, sent: usize) -> Verdict {
             // A gateway's 502 or 504 says nothing about what the cluster did.
             doubtful: answer.status >= 500,
             overloaded: matches!(answer.status, 429 | 503),
+            unreachable: false,
         });
     }
     let misread = |reason: String| {
@@ -74,6 +77,7 @@ pub fn verdict(answer: &Answer, sent: usize) -> Verdict {
             retry_after: answer.retry_after,
             doubtful: true,
             overloaded: false,
+            unreachable: false,
         })
     };
     if let Some(created) = all_created(&answer.body, sent) {

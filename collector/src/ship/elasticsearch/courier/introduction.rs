@@ -7,7 +7,7 @@ use elastic::{Answer, Client, SendError};
 use tokio::sync::watch;
 
 use super::super::layout::Layout;
-use super::super::pace::Breaker;
+use super::super::pace::{Breaker, UNREACHABLE_PAUSE_MAX};
 use super::super::template::{self, Engine, Standing, TemplatePolicy};
 
 /// How often a cluster that answers is asked before documents go without a template.
@@ -43,7 +43,7 @@ pub(super) async fn introduce(
                     );
                 }
                 let now = Instant::now();
-                breaker.trip(now, None, text.clone());
+                breaker.trip(now, UNREACHABLE_PAUSE_MAX, text.clone());
                 breaker.probe();
                 trouble.send_replace(Some(text));
                 breaker.pause(now)

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::super::Done;
 use super::super::body::{Body, IndexNumber, Item};
 use super::super::dead_letters::DeadLetter;
+use super::super::pace::{PAUSE_MAX, UNREACHABLE_PAUSE_MAX};
 use super::super::plain::plain;
 use super::super::verdict::{Again, Outcome, Verdict, verdict};
 use super::{Courier, Landed, Parcel};
@@ -80,8 +81,13 @@ impl Courier {
         if self.cluster.trouble() != Some(&again.reason) {
             tracing::warn!(reason = %again.reason, "the cluster takes no documents: trying again");
         }
-        self.cluster
-            .trip(Instant::now(), again.retry_after, again.reason);
+        let now = Instant::now();
+        if again.unreachable {
+            self.cluster.trip(now, UNREACHABLE_PAUSE_MAX, again.reason);
+        } else {
+            self.cluster
+                .trip_as_asked(now, again.retry_after, again.reason);
+        }
         self.ready.push_front(parcel);
     }
 
@@ -271,7 +277,7 @@ impl Courier {
                 let items = part.body.items.len();
                 tracing::warn!(index = %name, %reason, items, "index does not take documents: trying again");
             }
-            held.breaker.trip(now, None, reason);
+            held.breaker.trip(now, PAUSE_MAX, reason);
             held.parcels.push_front(part);
         }
         kept
@@ -298,5 +304,6 @@ fn again_after(error: &SendError) -> Again {
         retry_after: None,
         doubtful: !error.is_unsent(),
         overloaded: matches!(error, SendError::Timeout { .. }),
+        unreachable: error.is_unsent(),
     }
 }
