@@ -306,21 +306,33 @@ impl Engine {
         let Some(file) = stream.files.get_mut(at) else {
             return;
         };
+        let (source, number) = (Arc::clone(&place.source), file.number);
         file.meet(place);
-        if file.tail.carrier.is_none() {
-            file.tail.carrier = Some(carrier);
-            file.trouble = None;
-            file.grown_at = now;
-            stream.ledger.seen += take_up(file);
-            if file.unread() == 0 && file.source.link.gzip {
-                // Every look at its end would inflate all that comes before.
-                file.tail.carrier = None;
-                return;
+        if file.tail.carrier.is_some() {
+            // A text that was empty when it was looked at last has lines now, or there would be no copy of it.
+            let is_done = file.is_done() && file.tail.size() > 0;
+            if file.reserve.is_none() && !is_done {
+                // What is read may have no name any more that could be linked; this has one.
+                file.reserve = self.reserve.keep(&carrier, &source, number);
+                if file.reserve.is_some() {
+                    file.dirty = true;
+                    self.urgent = true;
+                    self.dirty.insert((index, number));
+                }
             }
-            let number = file.number;
-            self.look_up_known(index, number);
-            self.keep(index, number);
+            return;
         }
+        file.tail.carrier = Some(carrier);
+        file.trouble = None;
+        file.grown_at = now;
+        stream.ledger.seen += take_up(file);
+        if file.unread() == 0 && file.source.link.gzip {
+            // Every look at its end would inflate all that comes before.
+            file.tail.carrier = None;
+            return;
+        }
+        self.look_up_known(index, number);
+        self.keep(index, number);
     }
 
     /// Gives a text its identity, by its first line.

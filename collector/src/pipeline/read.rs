@@ -27,6 +27,12 @@ impl Engine {
         }
         self.looked_at = begin;
         let mut ready = self.hot.clone();
+        if !self.has_room() {
+            // Nothing is read, but what came meanwhile is known by its first line, and kept by a link, while it has a name.
+            for index in &ready {
+                self.identify_waiting(*index);
+            }
+        }
         let mut found = Vec::new();
         let mut read_bytes = 0;
         self.more = false;

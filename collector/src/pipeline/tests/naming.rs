@@ -93,6 +93,24 @@ fn untimed_lines_have_the_same_ids_after_a_restart_on_another_day() {
     assert_eq!(day_of("five"), day_of("one") + 2);
 }
 
+/// The text was empty when it was opened, and an archive when it was looked at next: its own file has no name to link.
+#[test]
+fn archived_before_its_first_line_was_seen_and_deleted_before_we_were_killed() {
+    let mut world = World::new();
+    *world.holds.lock().unwrap() = true;
+    world.write(0, false);
+    world.turn();
+    world.write(20, false);
+    world.rotate(0);
+    world.rotate(0);
+    world.pass(Duration::from_millis(300));
+    world.delete_pod();
+    world.pass(Duration::from_millis(300));
+    world.kill();
+    assert_eq!(world.lost, 0);
+    world.check();
+}
+
 #[test]
 fn lines_of_no_format_have_the_same_ids_after_a_restart() {
     let mut world = World::new();
