@@ -255,6 +255,19 @@ impl Families {
         self.merge(one);
     }
 
+    /// Adds settled families to settled ones. Only where a family is in both is anything sorted again: a large director
+    /// has a hundred thousand series.
+    pub fn merge_settled(&mut self, other: Self) {
+        let in_both = other
+            .groups
+            .keys()
+            .any(|name| self.groups.contains_key(name));
+        self.merge(other);
+        if in_both {
+            self.settle();
+        }
+    }
+
     /// Sorts every family's series and leaves out those that are there twice: the first stays.
     pub fn settle(&mut self) {
         let mut duplicates = 0;
@@ -330,6 +343,26 @@ mod tests {
             BTreeMap::from([(DropReason::Duplicate, 1)])
         );
         assert_eq!(families.series(), 2);
+    }
+
+    #[test]
+    fn settled_families_are_merged_without_a_double() {
+        let one = |value: &str| {
+            let mut families = Families::new(10);
+            families.push(&A, &labels(value), 1_u64);
+            families.settle();
+            families
+        };
+        let mut all = one("2");
+        all.merge_settled(one("1"));
+        all.merge_settled(one("2"));
+        let group = all.groups().next().unwrap();
+        let names: Vec<&Labels> = group.series.iter().map(|(labels, _)| labels).collect();
+        assert_eq!(names, [&labels("1"), &labels("2")]);
+        assert_eq!(
+            all.take_dropped(),
+            BTreeMap::from([(DropReason::Duplicate, 1)])
+        );
     }
 
     #[test]

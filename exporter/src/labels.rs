@@ -51,6 +51,10 @@ impl fmt::Debug for Labels {
 
 /// Escapes a label's value (Prometheus text format 0.0.4: backslash, newline and double quote).
 fn escape(value: &str, out: &mut String) {
+    if !value.contains(['\\', '\n', '"']) {
+        out.push_str(value);
+        return;
+    }
     for letter in value.chars() {
         match letter {
             '\\' => out.push_str("\\\\"),

@@ -105,6 +105,12 @@ impl Place {
         }
     }
 
+    /// Whether we are known to be in another network namespace than the node: then /proc/sys/net, wherever it is
+    /// mounted, is about ours.
+    pub fn network_is_foreign(&self) -> bool {
+        !self.is_here() && self.path("proc/1/ns/net").read_link().is_ok() && !self.netlink_is_ours()
+    }
+
     /// Whether what the kernel answers to us by netlink is about the node's own network namespace.
     pub fn netlink_is_ours(&self) -> bool {
         self.is_here()

@@ -127,6 +127,7 @@ struct Outcome {
     reason: Reason,
     took: Duration,
     ended: SystemTime,
+    ended_at: Instant,
 }
 
 /// A probe on its thread.
@@ -185,14 +186,13 @@ impl Exporter {
             let name = worker.entry.name;
             describe(name, outcome.as_ref(), &mut own);
             if let Some(Outcome { families, .. }) = outcome {
-                all.merge(families);
-                all.settle();
+                all.merge_settled(families);
                 self.count_dropped(name, &all.take_dropped());
             }
         }
         self.emit_dropped(&wanted, &mut own);
-        all.merge(own);
-        all.settle();
+        own.settle();
+        all.merge_settled(own);
         Scrape { families: all }
     }
 
@@ -274,9 +274,9 @@ impl Selection {
 
 impl Scrape {
     /// Adds families of the process that shows this scrape.
-    pub fn add(&mut self, families: Families) {
-        self.families.merge(families);
-        self.families.settle();
+    pub fn add(&mut self, mut families: Families) {
+        families.settle();
+        self.families.merge_settled(families);
     }
 
     /// The exposition, a family at a time, so that a large one is never in memory twice.
@@ -351,7 +351,11 @@ impl Worker {
                 let left = deadline.saturating_duration_since(Instant::now());
                 answer.recv_timeout(left).ok()
             }
-            None => self.latest(),
+            // A probe whose last result is that old hangs; old numbers are none.
+            None => self.latest().filter(|outcome| match self.entry.pace {
+                Pace::Scrape => true,
+                Pace::Every(interval) => outcome.ended_at.elapsed() <= interval + PACED_DEADLINE,
+            }),
         }
     }
 
@@ -426,6 +430,7 @@ impl Runner {
             reason,
             took: began.elapsed(),
             ended: SystemTime::now(),
+            ended_at: Instant::now(),
         }
     }
 

@@ -129,9 +129,7 @@ impl Conntrack {
 impl Probe for Conntrack {
     fn collect(&mut self, context: &Context<'_>, out: &mut Families) -> Result<(), ProbeError> {
         let place = context.place;
-        let count = place
-            .number("proc/sys/net/netfilter/nf_conntrack_count")
-            .map_err(|error| ProbeError::of_read(error, Reason::NoModule))?;
+        let count = entries(place)?;
         out.push(&ENTRIES, &Labels::none(), count);
         if let Ok(limit) = place.number("proc/sys/net/netfilter/nf_conntrack_max") {
             out.push(&LIMIT, &Labels::none(), limit);
@@ -141,6 +139,21 @@ impl Probe for Conntrack {
         namespaces(place, out);
         statistics(place, out)
     }
+}
+
+/// The entries of the node's own table.
+fn entries(place: &Place) -> Result<u64, ProbeError> {
+    if !place.network_is_foreign() {
+        return place
+            .number("proc/sys/net/netfilter/nf_conntrack_count")
+            .map_err(|error| ProbeError::of_read(error, Reason::NoModule));
+    }
+    let path = format!("{}/stat/nf_conntrack", place.network());
+    let text = place
+        .text(&path)
+        .map_err(|error| ProbeError::of_read(error, Reason::OtherNetwork))?;
+    let entries = stat::parse(&text)?.entries;
+    entries.ok_or_else(|| ProbeError::malformed(format!("/{path}"), "it has no row"))
 }
 
 fn settings_of_the_kernel(place: &Place, out: &mut Families) {

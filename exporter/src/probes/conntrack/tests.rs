@@ -1,6 +1,8 @@
 //! Files of several kernels, and what no kernel writes.
 
 use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::symlink;
 
 use proptest::prelude::*;
 
@@ -93,6 +95,28 @@ fn timeouts_by_protocol_and_state() {
     ] {
         assert_eq!(timeout_name(name), wanted, "{name}");
     }
+}
+
+#[test]
+fn in_another_network_namespace_our_own_count_is_not_the_nodes() {
+    let node = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = node.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    // What a container without the host's network sees below the root that it has mounted.
+    write("proc/sys/net/netfilter/nf_conntrack_count", "5\n");
+    write("proc/1/net/stat/nf_conntrack", FULL);
+    let place = Place::new(node.path());
+    assert_eq!(
+        entries(&place).unwrap(),
+        5,
+        "nothing tells of another namespace"
+    );
+    fs::create_dir_all(node.path().join("proc/1/ns")).unwrap();
+    symlink("net:[1]", node.path().join("proc/1/ns/net")).unwrap();
+    assert_eq!(entries(&place).unwrap(), 262_144);
 }
 
 #[test]
