@@ -12,13 +12,7 @@ use collector::derive;
 use collector::discover::RawRule;
 use collector::redact::RawPattern;
 
-mod suggest;
-
 pub mod units;
-
-pub mod problem;
-
-pub mod document;
 
 pub mod variables;
 
@@ -39,8 +33,9 @@ pub mod manual;
 pub mod schema;
 
 pub use cluster::Cluster;
-pub use problem::{Problem, Problems};
 pub use raw::{Mode, Multiline, RawConfig, Start, Template, Written};
+pub use yaml::problem::{Problem, Problems};
+use yaml::{document, suggest};
 
 use document::{Member, Value};
 use export::Export;

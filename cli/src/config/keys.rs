@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::document::Node;
 use super::raw::RawConfig;
 use super::values::Read;
+use yaml::document::Node;
 
 mod collect;
 mod dead_letters;

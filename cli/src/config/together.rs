@@ -1,7 +1,7 @@
 //! Do the keys go together? What no single value can tell.
 
-use super::problem::Problem;
 use super::raw::Written;
+use yaml::problem::Problem;
 
 /// Keys of which only one may be set.
 const EITHER: [(&str, &str); 4] = [

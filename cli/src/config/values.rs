@@ -7,10 +7,11 @@ use std::time::Duration;
 use collector::discover::RawRule;
 use globset::GlobBuilder;
 
-use super::document::{Node, Value};
-use super::problem::Problem;
 use super::raw::{Multiline, Start};
-use super::{suggest, units};
+use super::units;
+use yaml::document::{Node, Value};
+use yaml::problem::Problem;
+use yaml::suggest;
 
 /// What a reader gives.
 pub(super) type Read<T> = Result<T, Vec<Problem>>;

@@ -3,8 +3,8 @@
 //! `${NAME:-text}` has a text for when NAME is not set or empty, and `$$` is one `$`. Any other `$` stays what it is, so that most
 //! regular expressions need no care. What comes out of a variable is not looked through again.
 
-use super::document::{Node, Value};
-use super::problem::Problem;
+use yaml::document::{Node, Value};
+use yaml::problem::Problem;
 
 /// Looks a variable up.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Read, choice, each, name, refuse, text};
-use crate::config::document::{Node, Value};
 use crate::config::raw::{Mode, Template};
+use yaml::document::{Node, Value};
 
 /// More hosts than this nobody has in front of one cluster.
 const URLS_MAX: usize = 64;

@@ -7,9 +7,9 @@ use collector::discover;
 use collector::redact::{self, RawPattern};
 
 use super::{Read, each, flag, glob, name, refuse, rule, text};
-use crate::config::document::{Member, Node, Value};
-use crate::config::problem::Problem;
-use crate::config::suggest;
+use yaml::document::{Member, Node, Value};
+use yaml::problem::Problem;
+use yaml::suggest;
 
 const RULE_KEYS: [&str; 9] = [
     "name",

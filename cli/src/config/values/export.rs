@@ -3,9 +3,10 @@
 use exporter::probes::PROBES;
 use exporter::probes::readiness::target::Target;
 
-use super::{Read, each, refuse, suggest, text};
-use crate::config::document::Node;
+use super::{Read, each, refuse, text};
 use crate::config::export;
+use yaml::document::Node;
+use yaml::suggest;
 
 /// As many as the probe asks.
 const TARGETS_MAX: usize = 64;

@@ -5,7 +5,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems};
 
 /// The largest configuration that is read, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;

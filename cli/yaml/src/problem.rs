@@ -48,7 +48,7 @@ impl fmt::Display for Problem {
 
 impl Problems {
     /// Puts problems into the order of the file.
-    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
+    pub fn new(mut problems: Vec<Problem>) -> Self {
         problems.sort();
         Self(problems)
     }

@@ -1,7 +1,7 @@
 //! Which key was meant? The nearest right one to a wrong one.
 
 /// The sentence for a key that is not there, with the nearest of `known` when one is near.
-pub(super) fn unknown(wrong: &str, known: &[&str]) -> String {
+pub fn unknown(wrong: &str, known: &[&str]) -> String {
     let shown: String = wrong.chars().take(60).collect();
     match nearest(wrong, known) {
         Some(right) => format!("unknown key `{shown}`; did you mean `{right}`?"),
@@ -10,7 +10,7 @@ pub(super) fn unknown(wrong: &str, known: &[&str]) -> String {
 }
 
 /// The one of `known` that differs least, if it differs by no more than a third of its letters (two at least).
-pub(super) fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     if wrong.len() > 64 {
         return None;
     }

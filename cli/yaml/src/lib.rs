@@ -1,0 +1,10 @@
+//! What does a YAML text say, and on which line? The reader of configurations, alert rules and their values.
+//!
+//! The only door of `saphyr-parser`. Trees know their lines, every mistake is reported at once, and a wrong key is
+//! answered with the one that was meant.
+
+pub mod problem;
+
+pub mod document;
+
+pub mod suggest;
