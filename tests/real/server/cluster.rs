@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tests::cluster::{Access, Cluster, Engine, Fault, Stored};
 use tests::oracle::Documents;
+use tests::until;
 
 use super::{Doors, Server, config};
 
@@ -133,7 +134,14 @@ impl Server {
         self.must("POST", &format!("/{OURS}/_refresh?{which}"), None);
         let query = json!({"size": PAGE, "sort": ["_doc"], "query": {"match_all": {}}});
         let path = format!("/{OURS}/_search?scroll=1m&{which}");
-        let mut page = self.must("POST", &path, Some(&query));
+        // A stream's index that was made a moment ago may have no place for its shard yet.
+        let mut page = until("every shard to be assigned", || {
+            match self.ask("POST", &path, Some(&query)) {
+                (200, answer) if answer["_shards"]["failed"] == 0 => Ok(answer),
+                (200 | 503, answer) => Err(answer.to_string()),
+                (status, answer) => panic!("POST {path}: {status} {answer}"),
+            }
+        });
         loop {
             assert_eq!(
                 page["_shards"]["failed"], 0,
