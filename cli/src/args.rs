@@ -78,6 +78,8 @@ pub enum Command {
     Export(Export),
     /// One scrape of the node's plumbing to the terminal
     Metrics(Metrics),
+    /// The JVMs of this node: their heaps, their collections, and why one can't be read
+    Jvm(Jvm),
     /// What Elasticsearch refused for good: list it, send it again
     DeadLetters(DeadLetters),
     /// Configuration and environment: what is wrong and how to mend it
@@ -210,6 +212,44 @@ pub struct DeadLetterList {
     /// One JSON object for each line
     #[arg(long)]
     pub json: bool,
+}
+
+/// `nodetap jvm`
+#[derive(Clone, Debug, Args)]
+pub struct Jvm {
+    /// What to do
+    #[command(subcommand)]
+    pub action: JvmAction,
+}
+
+/// What to do with JVMs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum JvmAction {
+    /// Each with its pod, its collector, its heap, and whether its counters can be read
+    List(JvmList),
+    /// Load the agent into a running JVM, without a restart: its metrics and log levels are relayed from then on
+    Attach(JvmAttach),
+}
+
+/// `nodetap jvm list`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct JvmList {
+    /// One JSON array
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nodetap jvm attach`
+#[derive(Clone, Debug, Args)]
+pub struct JvmAttach {
+    /// The JVM, as `nodetap jvm list` shows it
+    pub pid: u32,
+    /// The agent's jar [default: nodetap-jvm-agent.jar beside this program]
+    #[arg(long, value_name = "FILE")]
+    pub agent: Option<PathBuf>,
+    /// What the agent is told, as in `port=9404,host=0.0.0.0`; port 0 takes a free one
+    #[arg(long, value_name = "OPTIONS", default_value = "port=0")]
+    pub options: String,
 }
 
 /// `nodetap config`

@@ -9,6 +9,7 @@ use anyhow::Context;
 use exporter::Exporter;
 use exporter::family::{Families, Family};
 use exporter::labels::Labels;
+use exporter::probes::jvm::agents;
 use page::process::Process;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -84,6 +85,11 @@ pub(crate) fn settings(place: &Place) -> exporter::Settings {
             .keepalived_log
             .as_ref()
             .map(|path| path.display().to_string()),
+        jvm_agents: Arc::new(agents::Shared::new(if config.jvm_discovery {
+            agents::Use::Discover
+        } else {
+            agents::Use::Relay
+        })),
         ping_targets: config.ping_targets.clone(),
         ping_gateways: config.ping_gateways,
         state: Some(place.state.join("export")),

@@ -32,6 +32,8 @@ mod export;
 
 mod metrics;
 
+mod jvm;
+
 mod dead_letters;
 
 mod check;
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
         | Command::Logs(_)
         | Command::Explain(_)
         | Command::Metrics(_)
+        | Command::Jvm(_)
         | Command::DeadLetters(_)
         | Command::Check(_)
         | Command::Config(_) => "warn",
@@ -71,6 +74,7 @@ fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&place, args),
         Command::Export(args) => export::run(&place, args),
         Command::Metrics(args) => metrics::run(&place, args),
+        Command::Jvm(args) => jvm::run(&place, args),
         Command::DeadLetters(args) => dead_letters::run(&place, *args),
         Command::Check(_) => check::run(&place),
         Command::Config(args) => show::run(&place, *args),

@@ -17,6 +17,10 @@ pub enum Kind {
     Gauge,
     /// Counts by upper bounds.
     Histogram,
+    /// Quantiles, a count and a sum.
+    Summary,
+    /// Nobody said; only what is relayed may be so.
+    Untyped,
 }
 
 /// The constant part of a family; what docs/metrics.md is made from.
@@ -41,6 +45,8 @@ pub enum Value {
     Number(f64),
     /// A histogram's state.
     Distribution(Box<Distribution>),
+    /// A summary's state.
+    Summary(Box<Summary>),
 }
 
 /// How often each upper bound was kept.
@@ -48,6 +54,17 @@ pub enum Value {
 pub struct Distribution {
     /// Upper bounds, ascending, each with how many values are at or below it.
     pub buckets: Vec<(f64, u64)>,
+    /// The sum of all values.
+    pub sum: f64,
+    /// How many values there are.
+    pub count: u64,
+}
+
+/// Which value each quantile has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Quantiles, ascending, each with its value.
+    pub quantiles: Vec<(f64, f64)>,
     /// The sum of all values.
     pub sum: f64,
     /// How many values there are.
@@ -117,6 +134,15 @@ impl Family {
         Self::new(Kind::Histogram, name, labels, help)
     }
 
+    /// A summary.
+    pub const fn summary(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self::new(Kind::Summary, name, labels, help)
+    }
+
     const fn new(
         kind: Kind,
         name: &'static str,
@@ -141,6 +167,8 @@ impl Kind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::Summary => "summary",
+            Self::Untyped => "untyped",
         }
     }
 }
@@ -248,7 +276,13 @@ impl Families {
     }
 
     /// Adds a family whose name is known at run time only, as [`Self::merge`] adds those of another.
-    pub fn insert(&mut self, group: Group) {
+    pub fn insert(&mut self, mut group: Group) {
+        let room = self.series_max.saturating_sub(self.series);
+        let excess = group.series.len().saturating_sub(room);
+        if excess > 0 {
+            group.series.truncate(room);
+            self.drop_series(DropReason::Limit, excess as u64);
+        }
         let mut one = Self::new(usize::MAX);
         one.series = group.series.len();
         one.groups.insert(group.name.clone(), group);
@@ -391,5 +425,24 @@ mod tests {
             families.take_dropped(),
             BTreeMap::from([(DropReason::Limit, 2)])
         );
+    }
+
+    #[test]
+    fn families_of_others_keep_to_the_limit_too() {
+        let group = |name: &'static str, kind: Kind| Group {
+            name: Cow::Borrowed(name),
+            kind,
+            help: Cow::Borrowed("B."),
+            series: ["1", "2"]
+                .map(|value| (labels(value), Value::Whole(1)))
+                .into(),
+        };
+        let mut families = Families::new(3);
+        families.insert(group("b", Kind::Untyped));
+        families.insert(group("b", Kind::Gauge));
+        families.insert(group("c", Kind::Gauge));
+        assert_eq!(families.series(), 3);
+        let wanted = BTreeMap::from([(DropReason::Limit, 2), (DropReason::TypeConflict, 1)]);
+        assert_eq!(families.take_dropped(), wanted);
     }
 }

@@ -11,6 +11,7 @@ use self::readiness::verdict::Readiness;
 pub mod bypass;
 pub mod conntrack;
 pub mod control_plane;
+pub mod jvm;
 pub mod keepalived;
 pub mod lvs;
 pub mod readiness;
@@ -23,6 +24,9 @@ pub const PROBES: &[Entry] = &[
     keepalived::ENTRY,
     readiness::ENTRY,
     control_plane::ENTRY,
+    jvm::ENTRY,
+    // Strangers' families come last: of two kinds under one name the first stays.
+    jvm::agents::ENTRY,
 ];
 
 /// What the probes are told.
@@ -46,6 +50,10 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// What the pings mean; `/ready` answers it.
     pub readiness: Arc<Readiness>,
+    /// Which JVMs have an agent that is relayed.
+    pub relayed_jvms: Arc<jvm::Relayed>,
+    /// What is done with agents in JVMs, and where they are.
+    pub jvm_agents: Arc<jvm::agents::Shared>,
 }
 
 // === impl Settings ===
@@ -63,6 +71,8 @@ impl Settings {
             ping_gateways: true,
             state: None,
             readiness: Arc::new(Readiness::default()),
+            relayed_jvms: Arc::default(),
+            jvm_agents: Arc::default(),
         }
     }
 }

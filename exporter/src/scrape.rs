@@ -17,7 +17,7 @@ use crate::labels::Labels;
 use crate::place::Place;
 use crate::probe::{Context, Entry, Pace, Probe, Reason};
 use crate::probes::readiness::verdict::Readiness;
-use crate::probes::{PROBES, Settings, readiness};
+use crate::probes::{PROBES, Settings, jvm, readiness};
 use crate::text;
 
 /// How many scrapes may wait for one probe; more are told that it is late.
@@ -69,6 +69,7 @@ pub const FAMILIES: &[Family] = &[SUCCESS, DURATION, AVAILABLE, LAST_RUN, SERIES
 pub struct Exporter {
     workers: Vec<Worker>,
     readiness: Arc<Readiness>,
+    jvm_agents: Arc<jvm::agents::Shared>,
     dropped: Mutex<BTreeMap<(&'static str, DropReason), u64>>,
 }
 
@@ -157,6 +158,7 @@ impl Exporter {
         Ok(Self {
             workers,
             readiness: Arc::clone(&settings.readiness),
+            jvm_agents: Arc::clone(&settings.jvm_agents),
             dropped: Mutex::new(BTreeMap::new()),
         })
     }
@@ -167,6 +169,11 @@ impl Exporter {
             .iter()
             .any(|worker| worker.entry.name == readiness::ENTRY.name)
             .then_some(&*self.readiness)
+    }
+
+    /// The agents in JVMs that Prometheus is to scrape itself, as its HTTP service discovery reads them.
+    pub fn jvm_discovery(&self) -> String {
+        self.jvm_agents.discovery()
     }
 
     /// Runs the wanted probes, all at once, and waits for them no longer than said.
@@ -191,9 +198,9 @@ impl Exporter {
             }
         }
         self.emit_dropped(&wanted, &mut own);
-        own.settle();
-        all.merge_settled(own);
-        Scrape { families: all }
+        let mut scrape = Scrape { families: all };
+        scrape.add(own);
+        scrape
     }
 
     fn count_dropped(&self, name: &'static str, dropped: &BTreeMap<DropReason, u64>) {
@@ -273,10 +280,12 @@ impl Selection {
 // === impl Scrape ===
 
 impl Scrape {
-    /// Adds families of the process that shows this scrape.
+    /// Adds families of the process that shows this scrape. Its own stay, whatever a relayed agent says under their
+    /// names.
     pub fn add(&mut self, mut families: Families) {
         families.settle();
-        self.families.merge_settled(families);
+        let scraped = std::mem::replace(&mut self.families, families);
+        self.families.merge_settled(scraped);
     }
 
     /// The exposition, a family at a time, so that a large one is never in memory twice.
@@ -300,6 +309,11 @@ impl Scrape {
     /// What was found.
     pub fn families(&self) -> &Families {
         &self.families
+    }
+
+    /// What was found, to be shown with other families.
+    pub fn into_families(self) -> Families {
+        self.families
     }
 }
 

@@ -51,6 +51,7 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
         .route("/", get(index))
         .route("/metrics", get(metrics))
         .route("/ready", get(ready))
+        .route("/sd/jvm", get(jvm_agents))
         .route("/healthz", get(async || "ok\n"))
         .with_state(shared)
 }
@@ -58,7 +59,7 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
 async fn index() -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/ready    whether the network behind this node answers\n/healthz  whether this process works\n",
+        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/ready    whether the network behind this node answers\n/sd/jvm   agents in JVMs, for Prometheus' HTTP service discovery\n/healthz  whether this process works\n",
     )
         .into_response()
 }
@@ -75,6 +76,14 @@ async fn ready(State(shared): State<Shared>) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (status, headers, text).into_response()
+}
+
+async fn jvm_agents(State(shared): State<Shared>) -> Response {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        shared.exporter.jvm_discovery(),
+    )
+        .into_response()
 }
 
 async fn metrics(

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::family::{Group, Value};
+use crate::labels::Labels;
 
 /// The content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -39,24 +40,61 @@ pub fn write(group: &Group, out: &mut String) {
                 out.push('\n');
             }
             Value::Distribution(distribution) => {
-                let mut line = |suffix: &str, bound: Option<f64>, value: f64| {
-                    sample(out, name, suffix, labels.as_str(), bound);
-                    out.push(' ');
-                    number(out, value);
-                    out.push('\n');
-                };
-                for (bound, count) in &distribution.buckets {
-                    line("_bucket", Some(*bound), *count as f64);
+                let all = (f64::INFINITY, distribution.count);
+                for (bound, count) in distribution.buckets.iter().chain([&all]) {
+                    line(
+                        out,
+                        group,
+                        "_bucket",
+                        labels,
+                        Some(("le", *bound)),
+                        *count as f64,
+                    );
                 }
-                line("_bucket", Some(f64::INFINITY), distribution.count as f64);
-                line("_sum", None, distribution.sum);
-                line("_count", None, distribution.count as f64);
+                line(out, group, "_sum", labels, None, distribution.sum);
+                line(
+                    out,
+                    group,
+                    "_count",
+                    labels,
+                    None,
+                    distribution.count as f64,
+                );
+            }
+            Value::Summary(summary) => {
+                for (quantile, value) in &summary.quantiles {
+                    line(
+                        out,
+                        group,
+                        "",
+                        labels,
+                        Some(("quantile", *quantile)),
+                        *value,
+                    );
+                }
+                line(out, group, "_sum", labels, None, summary.sum);
+                line(out, group, "_count", labels, None, summary.count as f64);
             }
         }
     }
 }
 
-fn sample(out: &mut String, name: &str, suffix: &str, labels: &str, bound: Option<f64>) {
+/// A line of a family that has several for each series.
+fn line(
+    out: &mut String,
+    group: &Group,
+    suffix: &str,
+    labels: &Labels,
+    bound: Option<(&str, f64)>,
+    value: f64,
+) {
+    sample(out, &group.name, suffix, labels.as_str(), bound);
+    out.push(' ');
+    number(out, value);
+    out.push('\n');
+}
+
+fn sample(out: &mut String, name: &str, suffix: &str, labels: &str, bound: Option<(&str, f64)>) {
     out.push_str(name);
     out.push_str(suffix);
     if labels.is_empty() && bound.is_none() {
@@ -64,11 +102,12 @@ fn sample(out: &mut String, name: &str, suffix: &str, labels: &str, bound: Optio
     }
     out.push('{');
     out.push_str(labels);
-    if let Some(bound) = bound {
+    if let Some((label, bound)) = bound {
         if !labels.is_empty() {
             out.push(',');
         }
-        out.push_str("le=\"");
+        out.push_str(label);
+        out.push_str("=\"");
         // Prometheus 3 writes whole bounds as `1.0`; two spellings would be two series.
         if bound.is_finite() && bound.fract() == 0.0 {
             write!(out, "{bound:.1}").unwrap_or_default();
@@ -93,10 +132,10 @@ fn number(out: &mut String, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::{Distribution, Families, Family};
-    use crate::labels::Labels;
+    use crate::family::{Distribution, Families, Family, Summary};
 
     const SIMPLE: Family = Family::gauge("simple", &["x"], "Back\\slash and\nnewline.");
+    const WAITS: Family = Family::summary("waits_seconds", &[], "Waits.");
     const TIMES: Family = Family::histogram("times_seconds", &["x"], "Times.");
 
     #[test]
@@ -115,6 +154,12 @@ mod tests {
             &Labels::of(&[("x", "d")]),
             Value::Distribution(Box::new(distribution)),
         );
+        let summary = Summary {
+            quantiles: vec![(0.99, 0.5)],
+            sum: 1.5,
+            count: 2,
+        };
+        families.push(&WAITS, &Labels::none(), Value::Summary(Box::new(summary)));
         families.settle();
         let mut out = String::new();
         for group in families.groups() {
@@ -134,6 +179,11 @@ times_seconds_bucket{x="d",le="1.0"} 2
 times_seconds_bucket{x="d",le="+Inf"} 3
 times_seconds_sum{x="d"} 3.5
 times_seconds_count{x="d"} 3
+# HELP waits_seconds Waits.
+# TYPE waits_seconds summary
+waits_seconds{quantile="0.99"} 0.5
+waits_seconds_sum 1.5
+waits_seconds_count 2
 "#
         );
     }

@@ -51,6 +51,9 @@ pub fn metrics_router(source: Arc<dyn Source>) -> Router {
 }
 
 fn exposition_router(source: Arc<dyn Source>) -> Router {
+    let discovery = Router::new()
+        .route("/sd/jvm", get(jvm_agents))
+        .with_state(Arc::clone(&source));
     let scrapes = Scrapes {
         source,
         permits: Arc::new(Semaphore::new(SCRAPES_MAX)),
@@ -58,6 +61,7 @@ fn exposition_router(source: Arc<dyn Source>) -> Router {
     Router::new()
         .route("/metrics", get(exposition))
         .with_state(scrapes)
+        .merge(discovery)
 }
 
 async fn page(State(source): State<Shared>) -> Response {
@@ -71,6 +75,13 @@ async fn style() -> Response {
     typed("text/css; charset=utf-8", overview::STYLE.to_owned())
 }
 
+async fn jvm_agents(State(source): State<Shared>) -> Response {
+    match source.jvm_agents() {
+        Some(agents) => typed("application/json", agents),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 /// Runs in a thread that may wait: the node's plumbing is read for it.
 async fn exposition(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Response {
     let Ok(permit) = Arc::clone(&scrapes.permits).try_acquire_owned() else {
@@ -81,9 +92,8 @@ async fn exposition(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Respo
     let rendered = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let source = scrapes.source;
-        let mut text = metrics::render(&source.snapshot(), &Process::read())?;
-        text.push_str(&source.further_metrics(patience));
-        Ok::<String, metrics::RenderError>(text)
+        let own = metrics::render(&source.snapshot(), &Process::read())?;
+        Ok::<String, metrics::RenderError>(source.all_metrics(own, patience))
     });
     match rendered.await {
         Ok(Ok(text)) => typed(metrics::CONTENT_TYPE, text),

@@ -17,10 +17,16 @@ pub trait Source: Send + Sync {
     /// How it stands now. Cheap: no disk is read for it.
     fn snapshot(&self) -> Snapshot;
 
-    /// What else `/metrics` shows, as text of other families than [`crate::metrics::FAMILIES`]. It may take up to
-    /// `patience`, and is asked in a thread that may wait.
-    fn further_metrics(&self, _patience: Duration) -> String {
-        String::new()
+    /// All that `/metrics` shows: the exposition of [`crate::metrics::FAMILIES`], and what else there is. It may take
+    /// up to `patience`, and is asked in a thread that may wait.
+    fn all_metrics(&self, own: String, _patience: Duration) -> String {
+        own
+    }
+
+    /// The agents in JVMs that Prometheus is to scrape itself, as its HTTP service discovery reads them (JSON); none
+    /// where nobody looks for JVMs.
+    fn jvm_agents(&self) -> Option<String> {
+        None
     }
 }
 

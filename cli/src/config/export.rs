@@ -18,6 +18,8 @@ pub struct RawExport {
     pub lvs_mapping: Option<PathBuf>,
     /// `export.keepalived_log`
     pub keepalived_log: Option<PathBuf>,
+    /// `export.jvm_discovery`
+    pub jvm_discovery: Option<bool>,
     /// `export.ping_gateways`
     pub ping_gateways: Option<bool>,
     /// `export.ping_targets`
@@ -37,6 +39,8 @@ pub struct Export {
     pub lvs_mapping: Option<PathBuf>,
     /// keepalived's log, below the root.
     pub keepalived_log: Option<PathBuf>,
+    /// Whether agents in JVMs are listed for Prometheus instead of relayed.
+    pub jvm_discovery: bool,
     /// Whether default gateways are pinged.
     pub ping_gateways: bool,
     /// Who else is pinged.
@@ -53,6 +57,7 @@ impl From<RawExport> for Export {
             env,
             lvs_mapping,
             keepalived_log,
+            jvm_discovery,
             ping_gateways,
             ping_targets,
         } = raw;
@@ -62,6 +67,7 @@ impl From<RawExport> for Export {
             env,
             lvs_mapping,
             keepalived_log,
+            jvm_discovery: jvm_discovery.unwrap_or(false),
             ping_gateways: ping_gateways.unwrap_or(true),
             ping_targets: ping_targets.unwrap_or_default(),
         }

@@ -6,22 +6,54 @@ use std::time::Duration;
 use collector::derive;
 use exporter::family::{Distribution, Families, Group, Kind, Value};
 use exporter::labels::Labels;
-use exporter::{Exporter, Selection, text};
+use exporter::{Exporter, Selection, exposition, text};
 
-/// The exposition of both; a family that is in both is one.
-pub(super) fn text(
+/// Adds both to the collector's own exposition; a family that is in two of them is one.
+pub(super) fn add(
+    own: String,
     exporter: Option<&Exporter>,
     derived: Option<derive::Snapshot>,
     patience: Duration,
 ) -> String {
     let derived = derived.map_or_else(|| Families::new(0), families);
-    if let Some(exporter) = exporter {
-        let mut scrape = exporter.scrape(&Selection::default(), patience);
-        scrape.add(derived);
-        return scrape.text();
+    let further = match exporter {
+        Some(exporter) => {
+            let mut scrape = exporter.scrape(&Selection::default(), patience);
+            scrape.add(derived);
+            scrape.into_families()
+        }
+        None => derived,
+    };
+    join(own, further)
+}
+
+fn join(own: String, further: Families) -> String {
+    // A relayed agent tells of its process under the names that ours has.
+    let is_own = |group: &Group| {
+        let mut families = page::metrics::FAMILIES.iter();
+        families.any(|family| family.name == group.name)
+    };
+    if !further.groups().any(is_own) {
+        return append(own, &further, |_| true);
     }
-    let mut out = String::new();
-    for group in derived.groups() {
+    match exposition::parse(&own, &[], usize::MAX) {
+        Ok(groups) => {
+            let mut all = Families::new(usize::MAX);
+            for group in groups {
+                all.insert(group);
+            }
+            all.merge_settled(further);
+            append(String::new(), &all, |_| true)
+        }
+        Err(error) => {
+            tracing::error!(%error, "bug: our own metrics can't be read; others of their names are left out");
+            append(own, &further, |group| !is_own(group))
+        }
+    }
+}
+
+fn append(mut out: String, families: &Families, is_wanted: impl Fn(&Group) -> bool) -> String {
+    for group in families.groups().filter(|group| is_wanted(group)) {
         text::write(group, &mut out);
     }
     out
@@ -102,8 +134,9 @@ mod tests {
         let snapshot = derive::Snapshot {
             families: vec![family],
         };
-        let text = text(None, Some(snapshot), Duration::ZERO);
+        let text = add("own 1\n".to_owned(), None, Some(snapshot), Duration::ZERO);
         for expect in [
+            "own 1\n",
             "# TYPE shop_wait_seconds histogram\n",
             "shop_wait_seconds_bucket{pod=\"a\\\"b\",le=\"0.1\"} 2\n",
             "shop_wait_seconds_bucket{pod=\"a\\\"b\",le=\"1.0\"} 2\n",
@@ -113,6 +146,24 @@ mod tests {
         ] {
             assert!(text.contains(expect), "{expect}\n{text}");
         }
-        assert_eq!(super::text(None, None, Duration::ZERO), "");
+    }
+
+    #[test]
+    fn a_family_of_ours_that_an_agent_has_too_is_written_once() {
+        let own = "# HELP nodetap_build_info Ours.\n# TYPE nodetap_build_info gauge\nnodetap_build_info 1\n\
+                   # HELP process_open_fds Ours.\n# TYPE process_open_fds gauge\nprocess_open_fds 7\n";
+        let theirs = "# TYPE process_open_fds gauge\nprocess_open_fds 22\n\
+                      # TYPE nodetap_build_info counter\nnodetap_build_info 666\n";
+        let labels = [("pod", "web"), ("source", "agent")];
+        let mut further = Families::new(10);
+        for group in exposition::parse(theirs, &labels, 10).unwrap() {
+            further.insert(group);
+        }
+        assert_eq!(
+            join(own.to_owned(), further),
+            "# HELP nodetap_build_info Ours.\n# TYPE nodetap_build_info gauge\nnodetap_build_info 1\n\
+             # HELP process_open_fds Ours.\n# TYPE process_open_fds gauge\nprocess_open_fds 7\n\
+             process_open_fds{pod=\"web\",source=\"agent\"} 22\n"
+        );
     }
 }

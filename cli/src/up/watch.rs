@@ -195,11 +195,15 @@ impl Source for Watch {
         }
     }
 
-    fn further_metrics(&self, patience: Duration) -> String {
+    fn all_metrics(&self, own: String, patience: Duration) -> String {
         let derived = self
             .handle()
             .and_then(|handle| handle.derived(PATIENCE.min(patience)));
-        further::text(self.exporter.as_ref(), derived, patience)
+        further::add(own, self.exporter.as_ref(), derived, patience)
+    }
+
+    fn jvm_agents(&self) -> Option<String> {
+        self.exporter.as_ref().map(Exporter::jvm_discovery)
     }
 }
 

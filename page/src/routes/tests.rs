@@ -13,8 +13,12 @@ impl Source for Still {
         self.0.clone()
     }
 
-    fn further_metrics(&self, patience: Duration) -> String {
-        format!("further_patience_seconds {}\n", patience.as_secs_f64())
+    fn all_metrics(&self, own: String, patience: Duration) -> String {
+        format!("{own}further_patience_seconds {}\n", patience.as_secs_f64())
+    }
+
+    fn jvm_agents(&self) -> Option<String> {
+        (self.0.host != "collect").then(|| "[]".to_owned())
     }
 }
 
@@ -99,6 +103,20 @@ fn the_address_of_scrapers_shows_nothing_else() {
     for path in ["/", "/api/status", "/api/sources"] {
         assert!(get(address, path).starts_with("HTTP/1.0 404 "), "{path}");
     }
+}
+
+#[test]
+fn agents_in_jvms_are_listed_where_jvms_are_looked_for() {
+    let mut snapshot = testing::snapshot(&[]);
+    let answered = get(serve(snapshot.clone()), "/sd/jvm");
+    assert!(
+        answered.contains("content-type: application/json\r\n"),
+        "{answered}"
+    );
+    assert!(answered.ends_with("\r\n\r\n[]"), "{answered}");
+    snapshot.host = "collect".to_owned();
+    let answered = get(answer(metrics_router(Arc::new(Still(snapshot)))), "/sd/jvm");
+    assert!(answered.starts_with("HTTP/1.0 404 "), "{answered}");
 }
 
 #[test]

@@ -61,6 +61,18 @@ pub(super) const KEYS: &[Key] = &[
         set: |raw, node| values::path(node).map(|value| raw.export.keepalived_log = Some(value)),
     },
     Key {
+        path: "export.jvm_discovery",
+        default: "false",
+        effect: "What is done with agents in JVMs that serve metrics (the public JMX exporter's, ours): `false` relays what \
+                 they say with the labels of their pods; `true` lists them at `/sd/jvm` for Prometheus to scrape them itself.",
+        edges: "With `true` nothing is relayed, so that no series is there twice. An agent that listens on loopback only can \
+                be relayed, but not listed.",
+        who: "Whose Prometheus reaches every pod.",
+        kind: Kind::Flag,
+        live: false,
+        set: |raw, node| values::flag(node).map(|value| raw.export.jvm_discovery = Some(value)),
+    },
+    Key {
         path: "export.ping_gateways",
         default: "true",
         effect: "Whether the default gateways of both families are pinged. One of them decides about `/ready` only after it \
