@@ -28,6 +28,7 @@ mod elasticsearch;
 mod elasticsearch_and_kubelet;
 mod fixtures;
 mod ipvs;
+mod jvm;
 mod keepalived;
 mod kubelet;
 mod manifests;

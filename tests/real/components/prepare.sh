@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes a component of the real tests and prints where it is:  prepare.sh [COMPONENT]
-# Components: kubelet, control-plane, packages, image, duckdb, elasticsearch, opensearch. Without a name it makes all.
+# Components: kubelet, control-plane, packages, image, duckdb, elasticsearch, opensearch, jvm. Without a name it makes all.
 #
 # Everything comes from public package registries (Go modules, Debian packages, PyPI, Maven) and is kept in the user's
 # cache under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
@@ -122,6 +122,21 @@ make_elasticsearch() {
 
 make_opensearch() { unpack_server opensearch "$1"; }
 
+# A web application and its libraries, the public JMX exporter, and our own agent.
+agent=$here/../../exporter/jvm-agent
+make_jvm() {
+    mvn --batch-mode --quiet --file "$here/jvm/pom.xml" -Dtarget="$1" generate-resources
+    mkdir "$1/classes"
+    javac -cp "$1/lib/*" -d "$1/classes" "$here/jvm/App.java"
+    cp "$here"/jvm/{logback.xml,log4j2.xml,jmx.yaml} "$1/classes"
+    cp -r "$agent" "$1/agent"
+    mvn --batch-mode --quiet --file "$1/agent/pom.xml" package
+    mv "$1/agent/target/nodetap-jvm-agent.jar" "$1"
+    rm -r "$1/agent"
+    # A JVM of another user reads it too.
+    chmod -R a+rX "$1"
+}
+
 case ${1-} in
     kubelet) cached kubelet "$(cd "$here/kubelet/kubelet" && key go.mod go.sum main.go)" ;;
     control-plane) cached control-plane "$(cd "$here/control-plane" && key go.mod go.sum main.go)" ;;
@@ -129,7 +144,8 @@ case ${1-} in
     image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
     elasticsearch) cached elasticsearch "$(cd "$here/elasticsearch" && key pom.xml stand-in/*)" ;;
     opensearch) cached opensearch "$(cd "$here/opensearch" && key pom.xml)" ;;
+    jvm) cached jvm "$({ (cd "$here/jvm" && key App.java ./*.xml ./*.yaml); (cd "$agent" && key pom.xml src/main/java/nodetap/jvm/*); } | key)" ;;
     duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
-    '') for component in packages image duckdb elasticsearch opensearch kubelet control-plane; do "$0" "$component"; done ;;
+    '') for component in packages image duckdb elasticsearch opensearch jvm kubelet control-plane; do "$0" "$component"; done ;;
     *) echo "usage: prepare.sh [COMPONENT]" >&2; exit 2 ;;
 esac
