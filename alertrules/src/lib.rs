@@ -5,3 +5,5 @@
 mod tree;
 
 pub mod topology;
+
+pub mod why;
