@@ -3,10 +3,10 @@
 SHELL := /bin/bash
 export NODETAP_BIN ?= $(CURDIR)/target/debug/nodetap
 
-.PHONY: help run test lint bench golden fuzz soak image install-test
+.PHONY: help run test lint bench golden dashboards fuzz soak image install-test
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build and start nodetap on what this machine has
 	cargo build --release --locked -p cli
@@ -30,6 +30,9 @@ bench: ## measure against the promised numbers; prints ratios
 golden: ## write the goldens anew; look at `git diff` afterwards
 	cargo build --locked -p cli
 	UPDATE_GOLDEN=1 cargo test --locked --workspace golden
+
+dashboards: ## write the dashboards of Grafana and Kibana anew (needs Go); look at `git diff` afterwards
+	cd dashboards/generator && go run . ..
 
 fuzz: ## fuzz every reader of foreign bytes for a minute each
 	fuzz/run.sh

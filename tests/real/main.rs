@@ -22,6 +22,7 @@ mod truth;
 mod witness;
 
 mod conntrack;
+mod dashboards;
 mod docker;
 mod duckdb;
 mod elasticsearch;
