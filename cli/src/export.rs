@@ -80,6 +80,8 @@ pub(crate) fn settings(place: &Place) -> exporter::Settings {
             .env
             .clone()
             .unwrap_or_else(|| place.config.cluster.clone()),
+        conntrack_top: config.conntrack_top,
+        conntrack_bypass: config.conntrack_bypass.clone(),
         lvs_mapping: config.lvs_mapping.clone(),
         keepalived_log: config
             .keepalived_log

@@ -2,9 +2,9 @@
 //!
 //! The modules stand in the order of a sample's way; each uses only what stands above it.
 //! [`place`] is where files are read, [`netlink`] how the kernel is asked, [`machine`] what it runs on, [`pods`] whose a
-//! process is; [`labels`], [`family`] and [`text`] are what a sample becomes, [`exposition`] is how others' are read,
-//! [`probe`] is what a probe must do, [`probes`] the table of all of them, [`scrape`] runs them, each on its own thread,
-//! and [`serve`] answers Prometheus.
+//! process is, [`networks`] whose a network namespace and an address; [`labels`], [`family`] and [`text`] are what a
+//! sample becomes, [`exposition`] is how others' are read, [`probe`] is what a probe must do, [`probes`] the table of all
+//! of them, [`scrape`] runs them, each on its own thread, and [`serve`] answers Prometheus.
 //!
 //! A thing that is not there (a kernel module, a right, a file) is a state with a reason, never an error loop. Bytes
 //! from the kernel are read as if they came from a stranger.
@@ -16,6 +16,10 @@ pub mod netlink;
 pub mod machine;
 
 pub mod pods;
+
+pub mod networks;
+
+pub mod subnet;
 
 pub mod labels;
 

@@ -154,8 +154,21 @@ impl Netlink {
         kind: u16,
         dump: bool,
         body: Vec<u8>,
-        mut each: impl FnMut(Message<'_>),
+        each: impl FnMut(Message<'_>),
     ) -> Result<(), NetlinkError> {
+        self.ask_while(kind, dump, body, each, || true).map(drop)
+    }
+
+    /// The same for an answer that may be too long: between datagrams it is asked whether to go on. Whether the answer
+    /// is whole; if not, the socket still holds some of it and is to be dropped, which ends the kernel's work too.
+    pub fn ask_while(
+        &mut self,
+        kind: u16,
+        dump: bool,
+        body: Vec<u8>,
+        mut each: impl FnMut(Message<'_>),
+        mut go_on: impl FnMut() -> bool,
+    ) -> Result<bool, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
         let request = request(kind, dump, self.sequence, body)?;
         rustix::net::send(&self.socket, &request, SendFlags::empty()).map_err(|error| {
@@ -177,7 +190,10 @@ impl Netlink {
                 .get(..length)
                 .ok_or(NetlinkError::Malformed("a datagram longer than any"))?;
             if read_datagram(datagram, self.sequence, &mut each)? {
-                return Ok(());
+                return Ok(true);
+            }
+            if !go_on() {
+                return Ok(false);
             }
         }
     }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::probe::Entry;
+use crate::subnet::Subnet;
 
 use self::readiness::target::Target;
 use self::readiness::verdict::Readiness;
+use self::talkers::top::Top;
 
 pub mod bypass;
 pub mod conntrack;
@@ -15,11 +17,13 @@ pub mod jvm;
 pub mod keepalived;
 pub mod lvs;
 pub mod readiness;
+pub mod talkers;
 
 /// Every probe, in the order of the manual.
 pub const PROBES: &[Entry] = &[
     conntrack::ENTRY,
     bypass::ENTRY,
+    talkers::ENTRY,
     lvs::ENTRY,
     keepalived::ENTRY,
     readiness::ENTRY,
@@ -38,6 +42,12 @@ pub struct Settings {
     pub off: Vec<String>,
     /// The label `env`: which of several environments this node belongs to.
     pub env: String,
+    /// Whether connections are counted by pod, which reads the whole table.
+    pub conntrack_top: bool,
+    /// Whose packets should pass by connection tracking.
+    pub conntrack_bypass: Vec<Subnet>,
+    /// Who talks most; `/debug/conntrack/top` answers it.
+    pub top: Arc<Top>,
     /// Where the mapping from virtual addresses to services is: a file, or a mounted `ConfigMap`.
     pub lvs_mapping: Option<PathBuf>,
     /// keepalived's log, below the root; where it usually is when not given.
@@ -65,6 +75,9 @@ impl Settings {
             root: root.into(),
             off: Vec::new(),
             env: String::new(),
+            conntrack_top: false,
+            conntrack_bypass: Vec::new(),
+            top: Arc::new(Top::default()),
             lvs_mapping: None,
             keepalived_log: None,
             ping_targets: Vec::new(),

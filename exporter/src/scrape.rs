@@ -17,6 +17,7 @@ use crate::labels::Labels;
 use crate::place::Place;
 use crate::probe::{Context, Entry, Pace, Probe, Reason};
 use crate::probes::readiness::verdict::Readiness;
+use crate::probes::talkers::top::Top;
 use crate::probes::{PROBES, Settings, jvm, readiness};
 use crate::text;
 
@@ -70,6 +71,7 @@ pub struct Exporter {
     workers: Vec<Worker>,
     readiness: Arc<Readiness>,
     jvm_agents: Arc<jvm::agents::Shared>,
+    top: Arc<Top>,
     dropped: Mutex<BTreeMap<(&'static str, DropReason), u64>>,
 }
 
@@ -159,6 +161,7 @@ impl Exporter {
             workers,
             readiness: Arc::clone(&settings.readiness),
             jvm_agents: Arc::clone(&settings.jvm_agents),
+            top: Arc::clone(&settings.top),
             dropped: Mutex::new(BTreeMap::new()),
         })
     }
@@ -174,6 +177,11 @@ impl Exporter {
     /// The agents in JVMs that Prometheus is to scrape itself, as its HTTP service discovery reads them.
     pub fn jvm_discovery(&self) -> String {
         self.jvm_agents.discovery()
+    }
+
+    /// Who talks most, as JSON; `None` where connections are not counted by pod, or not yet.
+    pub fn top(&self) -> Option<String> {
+        self.top.json()
     }
 
     /// Runs the wanted probes, all at once, and waits for them no longer than said.

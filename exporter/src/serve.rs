@@ -52,6 +52,7 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
         .route("/metrics", get(metrics))
         .route("/ready", get(ready))
         .route("/sd/jvm", get(jvm_agents))
+        .route("/debug/conntrack/top", get(top))
         .route("/healthz", get(async || "ok\n"))
         .with_state(shared)
 }
@@ -59,7 +60,7 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
 async fn index() -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/ready    whether the network behind this node answers\n/sd/jvm   agents in JVMs, for Prometheus' HTTP service discovery\n/healthz  whether this process works\n",
+        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/ready    whether the network behind this node answers\n/sd/jvm   agents in JVMs, for Prometheus' HTTP service discovery\n/healthz  whether this process works\n/debug/conntrack/top  who has the most connections, where `export.conntrack_top` is on\n",
     )
         .into_response()
 }
@@ -84,6 +85,23 @@ async fn jvm_agents(State(shared): State<Shared>) -> Response {
         shared.exporter.jvm_discovery(),
     )
         .into_response()
+}
+
+/// The remote addresses with the most connections: too many to be series, and nobody else's business.
+async fn top(State(shared): State<Shared>) -> Response {
+    match shared.exporter.top() {
+        Some(json) => {
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (headers, json).into_response()
+        }
+        None => refuse(
+            StatusCode::NOT_FOUND,
+            &"connections are not counted: `export.conntrack_top` is off, or the first pass has not ended",
+        ),
+    }
 }
 
 async fn metrics(

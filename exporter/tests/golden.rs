@@ -13,7 +13,7 @@ use std::time::Duration;
 use exporter::{Exporter, Selection, Settings};
 
 /// The probes that have something to read there.
-const PROBES: [&str; 7] = [
+const PROBES: [&str; 8] = [
     "bypass",
     "conntrack",
     "control_plane",
@@ -21,10 +21,13 @@ const PROBES: [&str; 7] = [
     "jvm_agents",
     "keepalived",
     "lvs",
+    "talkers",
 ];
 
 /// What differs from run to run, or from checkout to checkout.
-const PASSING: [&str; 4] = [
+const PASSING: [&str; 6] = [
+    "conntrack_dump_duration_seconds ",
+    "conntrack_dump_last_success_timestamp_seconds ",
     "jvm_agent_scrape_duration_seconds{",
     "nodetap_probe_duration_seconds{",
     "nodetap_probe_last_run_timestamp_seconds{",
@@ -43,6 +46,8 @@ fn golden_scrape_of_the_fixture_node() {
     let mut settings = Settings::new(node.path());
     settings.env = "lab".to_owned();
     settings.ping_gateways = false;
+    settings.conntrack_top = true;
+    settings.conntrack_bypass = vec!["10.99.0.0/24".parse().unwrap()];
     let exporter = Exporter::start(&settings).unwrap();
     let selection = Selection::only(PROBES.map(str::to_owned).into());
     let text = exporter.scrape(&selection, Duration::from_mins(1)).text();

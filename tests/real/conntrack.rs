@@ -39,7 +39,50 @@ fn connection_tracking_is_what_conntrack_tools_say() {
     let netlink = &situations["netlink"];
     must_agree("netlink", netlink);
     assert!(netlink.has("conntrack_stat_source_info{source=\"netlink\"}"));
-    watch.did("compared");
+    whose_entries(&situations);
+    let read = full.sample("conntrack_dump_entries");
+    assert_eq!(full.facts("count"), [read.to_string()]);
+    watch.did(&format!(
+        "compared; {read} entries were read in {:.3} s",
+        full.sample("conntrack_dump_duration_seconds")
+    ));
+}
+
+/// A pod's connections, by netlink and by the file, are those that conntrack-tools list.
+fn whose_entries(situations: &BTreeMap<String, Said>) {
+    let truth = &situations["talkers"];
+    assert_eq!(
+        (truth.facts("src"), truth.facts("dst")),
+        (vec!["5"], vec!["3"])
+    );
+    for name in ["talkers", "listed"] {
+        let said = &situations[name];
+        for direction in ["src", "dst"] {
+            let sample = format!(
+                "conntrack_pod_entries{{direction=\"{direction}\",namespace=\"shop\",pod=\"web-1\"}}"
+            );
+            let found = said.sample(&sample).to_string();
+            assert_eq!(truth.facts(direction), [found], "{name}: {sample}");
+        }
+        let state = |protocol: &str, state: &str| {
+            let sample =
+                format!("conntrack_state_entries{{protocol=\"{protocol}\",state=\"{state}\"}}");
+            said.sample(&sample).to_string()
+        };
+        let unreplied = state("udp", "unreplied");
+        assert_eq!(truth.facts("unreplied"), [unreplied], "{name}");
+        let [tcp] = truth.facts("tcp")[..] else {
+            panic!("not one state: {truth:?}");
+        };
+        assert_eq!(state("tcp", tcp), "5", "{name}: {tcp}");
+        let subnet = |text: &str| {
+            let sample = format!("conntrack_bypass_entries{{subnet=\"{text}\"}}");
+            said.sample(&sample).to_string()
+        };
+        assert_eq!(subnet("10.244.9.0/24"), "8", "{name}");
+        assert_eq!(subnet("192.0.2.0/24"), "0", "{name}");
+        assert_eq!(said.sample("conntrack_dump_truncated").to_string(), "0");
+    }
 }
 
 /// `conntrack -S`: counters by CPU and by the name that we have for them.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use exporter::probes::readiness::target::Target;
+use exporter::subnet::Subnet;
 
 /// The section `export`, as it was written.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,10 @@ pub struct RawExport {
     pub off: Option<Vec<String>>,
     /// `export.env`
     pub env: Option<String>,
+    /// `export.conntrack_top`
+    pub conntrack_top: Option<bool>,
+    /// `export.conntrack_bypass`
+    pub conntrack_bypass: Option<Vec<Subnet>>,
     /// `export.lvs_mapping`
     pub lvs_mapping: Option<PathBuf>,
     /// `export.keepalived_log`
@@ -35,6 +40,10 @@ pub struct Export {
     pub off: Vec<String>,
     /// The label `env`; `None` makes it the cluster's name.
     pub env: Option<String>,
+    /// Whether connections are counted by pod.
+    pub conntrack_top: bool,
+    /// Whose packets should pass by connection tracking.
+    pub conntrack_bypass: Vec<Subnet>,
     /// Where the mapping of virtual addresses is.
     pub lvs_mapping: Option<PathBuf>,
     /// keepalived's log, below the root.
@@ -55,6 +64,8 @@ impl From<RawExport> for Export {
             listen,
             off,
             env,
+            conntrack_top,
+            conntrack_bypass,
             lvs_mapping,
             keepalived_log,
             jvm_discovery,
@@ -65,6 +76,8 @@ impl From<RawExport> for Export {
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9798))),
             off: off.unwrap_or_default(),
             env,
+            conntrack_top: conntrack_top.unwrap_or(false),
+            conntrack_bypass: conntrack_bypass.unwrap_or_default(),
             lvs_mapping,
             keepalived_log,
             jvm_discovery: jvm_discovery.unwrap_or(false),

@@ -274,7 +274,8 @@ fn every_key_changes_the_configuration() {
         "export.ping_targets" => "[core_switch=10.0.0.1]",
         "collect.start" => "end",
         "collect.multiline" => "java",
-        "collect.app" | "export.jvm_discovery" => "true",
+        "collect.app" | "export.jvm_discovery" | "export.conntrack_top" => "true",
+        "export.conntrack_bypass" => "[10.0.0.0/8]",
         "discover.volumes" | "export.ping_gateways" => "false",
         "discover.volume_depth_max"
         | "discover.volume_directories_max"

@@ -22,7 +22,11 @@ pub const ENTRY: Entry = Entry {
     families: FAMILIES,
     pace: Pace::Every(Duration::from_mins(1)),
     series_max: 5_000,
-    make: |_| Box::new(Bypass),
+    make: |settings| {
+        Box::new(Bypass {
+            expected: !settings.conntrack_bypass.is_empty(),
+        })
+    },
 };
 
 const RULES: Family = Family::gauge(
@@ -46,7 +50,13 @@ const READABLE: Family = Family::gauge(
     "Whether the rules of a backend can be read (1), or there may be some that can't (0): nftables, which iptables-nft uses too, or iptables-legacy.",
 );
 
-const FAMILIES: &[Family] = &[RULES, PACKETS, BYTES, READABLE];
+const EXPECTED: Family = Family::gauge(
+    "conntrack_notrack_expected",
+    &[],
+    "Whether subnets are configured whose packets should pass by connection tracking (1), so that there must be rules.",
+);
+
+const FAMILIES: &[Family] = &[RULES, PACKETS, BYTES, READABLE, EXPECTED];
 
 /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE`
 const GET_RULE: u16 = 0x0a07;
@@ -57,7 +67,10 @@ const NEW_RULE: u16 = 0x0a06;
 const COMMENT_LETTERS_MAX: usize = 64;
 
 #[derive(Debug)]
-struct Bypass;
+struct Bypass {
+    /// Whether there should be such rules.
+    expected: bool,
+}
 
 /// A rule that takes packets out of connection tracking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +89,7 @@ pub struct Rule {
 
 impl Probe for Bypass {
     fn collect(&mut self, context: &Context<'_>, out: &mut Families) -> Result<(), ProbeError> {
+        out.push(&EXPECTED, &Labels::none(), self.expected);
         if legacy(context.place) {
             let labels = Labels::of(&[("backend", "iptables-legacy")]);
             out.push(&READABLE, &labels, false);

@@ -5,14 +5,12 @@
 //! built without that file. The limit is one for the machine, but the kernel compares each network namespace's own count
 //! with it: a pod can fill a table of its own while the node's looks empty, so every namespace is counted.
 
-use std::collections::HashSet;
-
 use crate::family::{Families, Family};
 use crate::labels::Labels;
 use crate::machine::Machine;
 use crate::netlink::NetlinkError;
+use crate::networks;
 use crate::place::Place;
-use crate::pods::Pods;
 use crate::probe::{Context, Entry, Pace, Probe, ProbeError, Reason};
 use crate::probes::Settings;
 
@@ -203,42 +201,19 @@ fn advise(place: &Place, out: &mut Families) {
 }
 
 /// Counts the entries of each other network namespace in which a process lives.
-///
-/// `/proc/<pid>/net` is that process's view, so nobody has to enter a namespace.
 fn namespaces(place: &Place, out: &mut Families) {
-    let first = if place.is_here() { "self" } else { "1" };
-    let mut seen: HashSet<String> = place
-        .link(&format!("proc/{first}/ns/net"))
-        .into_iter()
-        .collect();
-    let mut pods = None;
-    for name in place.names("proc").unwrap_or_default() {
-        if !name.starts_with(|letter: char| letter.is_ascii_digit()) {
-            continue;
-        }
-        // A process may end, or be another user's, at any of these reads.
-        let Ok(link) = place.link(&format!("proc/{name}/ns/net")) else {
-            continue;
-        };
-        if !seen.insert(link.clone()) {
-            continue;
-        }
-        let Ok(text) = place.text(&format!("proc/{name}/net/stat/nf_conntrack")) else {
+    for network in networks::others(place) {
+        let path = format!("proc/{}/net/stat/nf_conntrack", network.process);
+        let Ok(text) = place.text(&path) else {
             continue;
         };
         let Some(entries) = stat::parse(&text).ok().and_then(|found| found.entries) else {
             continue;
         };
-        let cgroup = place
-            .text(&format!("proc/{name}/cgroup"))
-            .unwrap_or_default();
-        let pods = pods.get_or_insert_with(|| Pods::read(place));
-        let pod = pods.of_cgroup(&cgroup).cloned().unwrap_or_default();
-        let netns = link.trim_start_matches("net:[").trim_end_matches(']');
         let labels = Labels::of(&[
-            ("namespace", &pod.namespace),
-            ("netns", netns),
-            ("pod", &pod.pod),
+            ("namespace", &network.pod.namespace),
+            ("netns", &network.inode),
+            ("pod", &network.pod.pod),
         ]);
         out.push(&NAMESPACE_ENTRIES, &labels, entries);
     }

@@ -89,6 +89,61 @@ echo "## netlink"
 conntrack -S
 metrics "$directory/root"
 
+# Whose entries they are: a second namespace as a pod's, below a root that names it so.
+echo "## talkers"
+held=
+unshare --net sleep 600 &
+pod=$!
+trap 'kill $pod $held' EXIT
+until [ "$(readlink /proc/$pod/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+ip link add room type veth peer name eth0 netns $pod
+ip addr add 10.244.9.1/24 dev room
+ip link set room up
+nsenter --target $pod --net sh -c 'ip link set lo up && ip addr add 10.244.9.2/24 dev eth0 && ip link set eth0 up'
+uid=0f2c1a9e-5b7d-4c57-9d0c-5a1f4f6f7a11
+mkdir -p "$directory/root/var/log/pods/shop_web-1_$uid" "$directory/root/proc/77"
+echo "0::/kubepods/pod$uid/1" > "$directory/root/proc/77/cgroup"
+ln -s /proc/$pod/ns "$directory/root/proc/77/ns"
+ln -s /proc/$pod/net "$directory/root/proc/77/net"
+ln -s /proc/self/net "$directory/root/proc/1/net"
+conntrack -F 2> "$directory/errors"
+iptables -I INPUT -p tcp -j ACCEPT
+python3 - $pod > "$directory/held" <<'PYTHON' &
+import ctypes, os, signal, socket, sys
+def enter(namespace):
+    assert ctypes.CDLL(None).setns(namespace, 0) == 0
+server = socket.create_server(("10.244.9.1", 7070))
+held = []
+room = os.open("/proc/self/ns/net", os.O_RDONLY)
+enter(os.open(f"/proc/{sys.argv[1]}/ns/net", os.O_RDONLY))
+for _ in range(5):
+    held.append(socket.create_connection(("10.244.9.1", 7070), 10))
+    held.append(server.accept())
+enter(room)
+datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in range(7000, 7003):
+    datagram.sendto(b"x", ("10.244.9.2", port))
+    held.append(datagram)
+    datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+print("ready", flush=True)
+signal.pause()
+PYTHON
+held=$!
+until grep -q ready "$directory/held"; do kill -0 $held; sleep 0.05; done
+printf 'export:\n  conntrack_top: true\n  conntrack_bypass: [10.244.9.0/24, 192.0.2.0/24]\n' > "$directory/top.yaml"
+talkers() { "$nodetap" --state "$directory/state" --config "$directory/top.yaml" --root "$1" metrics talkers | grep -v '^#'; }
+list() { conntrack -L "$@" 2> "$directory/errors" | wc -l; }
+talkers "$directory/root"
+echo "src=$(list --orig-src 10.244.9.2)"
+echo "dst=$(list --reply-src 10.244.9.2)"
+echo "unreplied=$(conntrack -L -p udp 2> "$directory/errors" | grep -c UNREPLIED)"
+conntrack -L -p tcp 2> "$directory/errors" | awk '{print "tcp=" tolower($4)}' | sort | uniq
+echo "## listed"
+rm "$directory/root/proc/1/ns/net"
+ln -s 'net:[1]' "$directory/root/proc/1/ns/net"
+talkers "$directory/root"
+iptables -D INPUT -p tcp -j ACCEPT
+
 # As full as it gets: entries that nobody answered are evicted.
 maximum=$(cat /proc/sys/net/netfilter/nf_conntrack_max)
 python3 - "$((maximum + 5000))" <<'PYTHON'
@@ -100,4 +155,5 @@ for target in itertools.islice(targets, int(sys.argv[1])):
     except PermissionError: pass
 PYTHON
 show full
+talkers /
 conntrack -F 2> "$directory/errors"

@@ -37,6 +37,31 @@ pub(super) const KEYS: &[Key] = &[
         set: |raw, node| values::name(node).map(|value| raw.export.env = Some(value)),
     },
     Key {
+        path: "export.conntrack_top",
+        default: "false",
+        effect: "Whether connections are counted by pod and by state (`conntrack_pod_entries`, `conntrack_state_entries`), and \
+                 `/debug/conntrack/top` shows the remote addresses that have the most.",
+        edges: "Reads the whole table, once a minute at most and for a hundredth of a core at most, up to two million entries. \
+                Remote addresses are never series.",
+        who: "Who looks for what fills the table.",
+        kind: Kind::Flag,
+        live: false,
+        set: |raw, node| values::flag(node).map(|value| raw.export.conntrack_top = Some(value)),
+    },
+    Key {
+        path: "export.conntrack_bypass",
+        default: "[]",
+        effect: "Subnets whose packets should pass by connection tracking, as those that a director carries. Entries that are \
+                 theirs all the same are counted (`conntrack_bypass_entries`), and `conntrack_notrack_expected` is 1.",
+        edges: "At most 64, as in `10.99.0.0/24`. Reads the whole table, as `conntrack_top` does.",
+        who: "Who runs LVS directors with NOTRACK rules.",
+        kind: Kind::Names,
+        live: false,
+        set: |raw, node| {
+            values::subnets(node).map(|value| raw.export.conntrack_bypass = Some(value))
+        },
+    },
+    Key {
         path: "export.lvs_mapping",
         default: "nothing",
         effect: "The mapping from virtual addresses to services: a file, or the directory to which a ConfigMap is mounted. \

@@ -1,7 +1,8 @@
-//! Is it the name of a probe, a target of pings?
+//! Is it the name of a probe, a target of pings, a subnet?
 
 use exporter::probes::PROBES;
 use exporter::probes::readiness::target::Target;
+use exporter::subnet::{Subnet, SubnetError};
 
 use super::{Read, each, refuse, text};
 use crate::config::export;
@@ -10,6 +11,8 @@ use yaml::suggest;
 
 /// As many as the probe asks.
 const TARGETS_MAX: usize = 64;
+/// Every entry of the table is compared with each of them.
+const SUBNETS_MAX: usize = 64;
 
 /// A list of names of probes.
 pub(in crate::config) fn probes(node: &Node) -> Read<Vec<String>> {
@@ -38,4 +41,17 @@ pub(in crate::config) fn ping_targets(node: &Node) -> Read<Vec<Target>> {
         return refuse(node, format!("at most {TARGETS_MAX} targets"));
     }
     Ok(targets)
+}
+
+/// A list of subnets.
+pub(in crate::config) fn subnets(node: &Node) -> Read<Vec<Subnet>> {
+    let subnets = each(node, |item| {
+        let text = text(item, "a subnet, as in `10.0.0.0/8`")?;
+        text.parse()
+            .or_else(|error: SubnetError| refuse(item, error.to_string()))
+    })?;
+    if subnets.len() > SUBNETS_MAX {
+        return refuse(node, format!("at most {SUBNETS_MAX} subnets"));
+    }
+    Ok(subnets)
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::exposition;
 use crate::family::{Families, Family};
 use crate::labels::Labels;
+use crate::networks;
 use crate::place::Place;
 use crate::probe::{Context, Entry, Pace, Probe, ProbeError, Reason};
 
@@ -21,8 +22,6 @@ use super::find::{Finder, Jvm};
 use super::options::Endpoint;
 
 use self::fetch::{Refusal, Request};
-
-pub mod addresses;
 
 pub mod fetch;
 
@@ -282,9 +281,11 @@ impl Agent<'_> {
     /// Where Prometheus reaches it; none of an agent that listens on loopback only.
     fn target(&self, place: &Place) -> Option<Target> {
         let host = match self.endpoint.host.as_deref() {
-            None | Some("0.0.0.0" | "::") => addresses::of(place, self.jvm.facts.pid)
-                .into_iter()
-                .find(|address| !address.is_loopback())?,
+            None | Some("0.0.0.0" | "::") => {
+                networks::addresses(place, &format!("proc/{}/net", self.jvm.facts.pid))
+                    .into_iter()
+                    .find(|address| !address.is_loopback())?
+            }
             Some(host) => host
                 .parse()
                 .ok()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::addresses;
+use crate::networks;
 use crate::place::Place;
 use crate::probes::jvm::find;
 use crate::probes::jvm::options::Endpoint;
@@ -108,7 +108,9 @@ fn address(request: &Request) -> Result<IpAddr, Refusal> {
         Some("::") => return Ok(Ipv6Addr::LOCALHOST.into()),
         Some(host) => host.parse::<IpAddr>().map_err(|_name| Refusal::NotLocal)?,
     };
-    let is_local = host.is_loopback() || addresses::of(&request.place, request.pid).contains(&host);
+    let is_local = host.is_loopback()
+        || networks::addresses(&request.place, &format!("proc/{}/net", request.pid))
+            .contains(&host);
     is_local.then_some(host).ok_or(Refusal::NotLocal)
 }
 
