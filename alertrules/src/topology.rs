@@ -31,6 +31,8 @@ pub struct Class {
     pub labels: Vec<String>,
     /// The alerts that tell of it.
     pub members: Vec<Member>,
+    /// What to look for in the logs when it fails, in the language of `nodetap logs`; empty for whatever is grave.
+    pub logs: String,
 }
 
 /// An alert of a class.
@@ -211,12 +213,15 @@ fn class(name: &str, node: &Node, problems: &mut Vec<Problem>) -> Class {
             None => problems.push(Problem::at(line, format!("`{text}` is no alert's name"))),
         }
     }
+    let logs = fields.take("logs").and_then(tree::text).unwrap_or_default();
+    let logs = logs.to_owned();
     fields.finish(problems);
     Class {
         name: name.to_owned(),
         about,
         labels,
         members,
+        logs,
     }
 }
 
