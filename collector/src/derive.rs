@@ -20,6 +20,8 @@ mod containers;
 
 pub mod access;
 
+mod elections;
+
 pub mod rule;
 
 mod counting;
@@ -30,6 +32,7 @@ pub use self::rule::{RawRule, Rule, RuleError};
 use self::access::Requests;
 use self::containers::Containers;
 use self::counting::Counting;
+use self::elections::{Component, Elections};
 use self::rule::RULES_MAX;
 
 #[cfg(test)]
@@ -70,7 +73,7 @@ pub fn descriptions() -> impl Iterator<Item = Description> {
     [containers::MESSAGES, REDACTIONS]
         .into_iter()
         .chain(access::DESCRIPTIONS)
-        .chain([DROPPED, REFUSED])
+        .chain([elections::ELECTIONS, DROPPED, REFUSED])
 }
 
 /// What is derived from which containers' lines.
@@ -129,6 +132,7 @@ pub struct Derive {
     requests: Requests,
     /// Whether an access log was ever met: until then its families are not shown.
     has_access: bool,
+    elections: Elections,
     rules: Vec<Counting>,
     /// What rules that are gone had dropped: a counter never falls.
     dropped_before: u64,
@@ -141,6 +145,8 @@ pub struct Tap {
     place: usize,
     /// The namespace of the container, where its lines are an access log.
     access: Option<Arc<str>>,
+    /// Which part of the control plane writes it.
+    component: Option<Component>,
     rules: Vec<usize>,
 }
 
@@ -231,6 +237,7 @@ impl Derive {
             series_max: settings.series_max,
             linger: settings.linger,
             has_access: false,
+            elections: Elections::default(),
             rules: settings.rules.into_iter().map(Counting::new).collect(),
             dropped_before: 0,
             swept_at: Duration::ZERO,
@@ -261,8 +268,12 @@ impl Derive {
         let mut tap = Tap {
             place: self.containers.enter(origin),
             access: None,
+            component: Component::of(origin),
             rules: Vec::new(),
         };
+        if let Some(component) = tap.component {
+            self.elections.meet(component);
+        }
         self.renew(&mut tap, origin);
         tap
     }
@@ -300,6 +311,9 @@ impl Derive {
             self.requests
                 .count(entry.message.as_bytes(), own, &self.namespaces);
         }
+        if let Some(component) = tap.component {
+            self.elections.count(component, entry.message);
+        }
         for index in &tap.rules {
             if let Some(rule) = self.rules.get_mut(*index) {
                 rule.count(tap.place, entry.message, self.series_max);
@@ -331,6 +345,9 @@ impl Derive {
         let mut families = vec![self.containers.family(), redacted.family()];
         if self.has_access {
             families.extend(self.requests.families(now));
+        }
+        if self.elections.is_any() {
+            families.push(self.elections.family());
         }
         let dropped: u64 = self.rules.iter().map(|rule| rule.dropped).sum();
         let dropped = self.dropped_before + dropped + self.requests.dropped();

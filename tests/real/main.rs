@@ -25,6 +25,7 @@ mod conntrack;
 mod dashboards;
 mod docker;
 mod duckdb;
+mod elections;
 mod elasticsearch;
 mod elasticsearch_and_kubelet;
 mod fixtures;

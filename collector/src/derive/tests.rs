@@ -108,6 +108,33 @@ fn every_level_is_there_from_the_first_sight_of_a_container() {
 }
 
 #[test]
+fn elections_are_there_from_the_first_sight_of_a_component() {
+    let mut derive = Derive::new(settings(Vec::new()));
+    assert_eq!(with(&derive, "control_plane"), [""; 0]);
+    let scheduler = "kube-scheduler";
+    let tap = derive.enter(&origin("kube-system", "kube-scheduler-node-1", scheduler));
+    let other = derive.enter(&origin("shop", "mine", scheduler));
+    let line = |component: &str, result: &str, count: u64| {
+        format!(
+            "control_plane_leader_elections_total{{component={component},result={result}}} {count}"
+        )
+    };
+    assert_eq!(
+        with(&derive, "control_plane"),
+        [line(scheduler, "won", 0), line(scheduler, "lost", 0)]
+    );
+    let head = "I1121 12:06:59.713446       1 leaderelection.go:271]";
+    for tap in [&tap, &other] {
+        let won = format!("{head} successfully acquired lease kube-system/kube-scheduler");
+        derive.count(tap, &entry(&won));
+    }
+    assert_eq!(
+        with(&derive, "control_plane"),
+        [line(scheduler, "won", 1), line(scheduler, "lost", 0)]
+    );
+}
+
+#[test]
 fn a_pods_successor_of_the_same_name_counts_on() {
     let mut derive = Derive::new(settings(Vec::new()));
     let first = derive.enter(&origin("shop", "db-0", "app"));

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes a component of the real tests and prints where it is:  prepare.sh [COMPONENT]
-# Components: kubelet, control-plane, packages, image, duckdb, elasticsearch, opensearch, jvm. Without a name it makes all.
+# Components: kubelet, control-plane, packages, bird, image, duckdb, elasticsearch, opensearch, jvm. Without a name it makes all.
 #
 # Everything comes from public package registries (Go modules, Debian packages, PyPI, Maven) and is kept in the user's
 # cache under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
@@ -49,12 +49,16 @@ make_control_plane() {
 
 # The packages are unpacked, never installed: no maintainer script runs and nothing of the machine changes.
 packages=(busybox-static containerd runc docker.io libdevmapper1.02.1 libseccomp2)
-make_packages() {
+unpack() { # DIR PACKAGE...
     cd "$1"
-    apt-get -q download "${packages[@]}" || { apt-get -q update && apt-get -q download "${packages[@]}"; }
+    shift
+    apt-get -q download "$@" || { apt-get -q update && apt-get -q download "$@"; }
     for package in *.deb; do dpkg -x "$package" .; done
     rm -- *.deb
 }
+make_packages() { unpack "$1" "${packages[@]}"; }
+make_bird() { unpack "$1" bird2 libssh-gcrypt-4; }
+debian() { . /etc/os-release && echo "$ID$VERSION_ID"; }
 
 # One image, one layer, one static program; the layout is what both `ctr images import` and `docker load` read.
 make_image() {
@@ -140,12 +144,13 @@ make_jvm() {
 case ${1-} in
     kubelet) cached kubelet "$(cd "$here/kubelet/kubelet" && key go.mod go.sum main.go)" ;;
     control-plane) cached control-plane "$(cd "$here/control-plane" && key go.mod go.sum main.go)" ;;
-    packages) cached packages "$(echo "${packages[@]}" | key)-$(. /etc/os-release && echo "$ID$VERSION_ID")" ;;
+    packages) cached packages "$(echo "${packages[@]}" | key)-$(debian)" ;;
+    bird) cached bird "$(debian)" ;;
     image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
     elasticsearch) cached elasticsearch "$(cd "$here/elasticsearch" && key pom.xml stand-in/*)" ;;
     opensearch) cached opensearch "$(cd "$here/opensearch" && key pom.xml)" ;;
     jvm) cached jvm "$({ (cd "$here/jvm" && key App.java ./*.xml ./*.yaml); (cd "$agent" && key pom.xml src/main/java/nodetap/jvm/*); } | key)" ;;
     duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
-    '') for component in packages image duckdb elasticsearch opensearch jvm kubelet control-plane; do "$0" "$component"; done ;;
+    '') for component in packages bird image duckdb elasticsearch opensearch jvm kubelet control-plane; do "$0" "$component"; done ;;
     *) echo "usage: prepare.sh [COMPONENT]" >&2; exit 2 ;;
 esac
