@@ -15,8 +15,9 @@ func jvm() page {
 		" / (" + highest(chosen("jvm_memory_pool_max_bytes", oldPools), by...) + " > 0)"
 	// Concurrent cycles take time and stop nobody.
 	const pauses = `gc!~".*(Concurrent|Cycles).*"`
+	// A JVM may be seen from outside and by its agent; both count once.
 	spent := func(window func(string) string) string {
-		return sum(window(chosen("jvm_gc_collection_seconds_sum", pauses)), by...)
+		return sum(highest(window(chosen("jvm_gc_collection_seconds_sum", pauses)), append(by, "gc")...), by...)
 	}
 	top := func(expression string) string { return "topk(20, " + expression + ")" }
 	return page{
@@ -60,25 +61,25 @@ func jvm() page {
 				lines("Time in collections", "Part of its time that a JVM stands still for its collector.", "percentunit",
 					query{top(spent(rate)), name}).marks(above(0.05, 0.1)).to(linesOfSeries()),
 				lines("Collections", "How often each collector runs.", "ops",
-					query{top(sum(rate(chosen("jvm_gc_collection_seconds_count")), append(by, "gc")...)), name + " {{gc}}"}),
+					query{top(highest(rate(chosen("jvm_gc_collection_seconds_count")), append(by, "gc")...)), name + " {{gc}}"}),
 				lines("Last pause", "How long the last collection took, by collector.", "s",
 					query{top(highest(chosen("jvm_gc_last_pause_seconds"), append(by, "gc")...)), name + " {{gc}}"}),
 				lines("Mean collection", "Time of a collection, by collector.", "s",
-					query{top(sum(rate(chosen("jvm_gc_collection_seconds_sum")), append(by, "gc")...) + " / (" +
-						sum(rate(chosen("jvm_gc_collection_seconds_count")), append(by, "gc")...) + " > 0)"), name + " {{gc}}"}),
+					query{top(highest(rate(chosen("jvm_gc_collection_seconds_sum")), append(by, "gc")...) + " / (" +
+						highest(rate(chosen("jvm_gc_collection_seconds_count")), append(by, "gc")...) + " > 0)"), name + " {{gc}}"}),
 			}},
 			{"Safepoints and threads", []view{
 				lines("Time at safepoints", "Part of its time that all threads of a JVM stand, for whatever reason.", "percentunit",
-					query{top(sum(rate(chosen("jvm_safepoint_seconds_total")), by...)), name}),
+					query{top(highest(rate(chosen("jvm_safepoint_seconds_total")), by...)), name}),
 				lines("Time to reach safepoints", "Part of its time that a JVM waits for its slowest thread to stand.", "percentunit",
-					query{top(sum(rate(chosen("jvm_safepoint_sync_seconds_total")), by...)), name}),
+					query{top(highest(rate(chosen("jvm_safepoint_sync_seconds_total")), by...)), name}),
 				lines("Threads", "Live threads.", "short", query{top(highest(chosen("jvm_threads_current"), by...)), name}),
 				lines("Threads started", "Threads that start; many of short life want a pool.", "ops",
-					query{top(sum(rate(chosen("jvm_threads_started_total")), by...)), name}),
+					query{top(highest(rate(chosen("jvm_threads_started_total")), by...)), name}),
 				lines("Classes", "Classes that are loaded; a number that only grows is a leak.", "short",
 					query{top(highest(chosen("jvm_classes_currently_loaded"), by...)), name}),
 				lines("Compilation", "Part of its time that a JVM compiles.", "percentunit",
-					query{top(sum(rate(chosen("jvm_compilation_time_seconds_total")), by...)), name}),
+					query{top(highest(rate(chosen("jvm_compilation_time_seconds_total")), by...)), name}),
 			}},
 			{"Which they are", []view{
 				rows("Not readable", "JVMs whose own counters can't be read, and why.",

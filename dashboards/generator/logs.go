@@ -3,8 +3,8 @@ package main
 func logs() page {
 	pod := []string{"cluster", "namespace", "pod", "container"}
 	const name = "{{namespace}}/{{pod}} {{container}}"
-	alerts := []string{"LogCollectionLagging", "LogConsumerLagGrowing", "LogRecordsLost", "ElasticsearchWriteRejections",
-		"ContainerFatalLogs"}
+	alerts := []string{"LogCollectionLagging", "LogConsumerLagGrowing", "LogRecordsLost", "LogLossImminent", "LogDeadLetters",
+		"LogLedgerImbalance", "LogSinkRefusing", "ElasticsearchWriteRejections", "ContainerFatalLogs"}
 	bytes := func(states string) string { return of("log_bytes_total", `state=~"`+states+`"`) }
 	levels := `level=~"error|fatal"`
 	return page{

@@ -12,7 +12,7 @@ func lvs() page {
 		return sum(rate(chosen("lvs_service_stat_"+what+"_total")), by...)
 	}
 	alerts := []string{"LVSServiceTrafficDrop", "LVSServiceTrafficSpike", "LVSServiceNoReadyEndpoints", "LVSMappedVIPNotProgrammed",
-		"LVSRealServerMissing", "LVSEndpointTrafficImbalance", "LVSVIPUnmapped"}
+		"LVSRealServerMissing", "LVSEndpointTrafficImbalance", "LVSVIPUnmapped", "LVSMappingUnreadable"}
 	share := sum(rate(chosen("lvs_endpoint_stat_conns_total")), endpoint...)
 	whole := "(" + sum(rate(chosen("lvs_endpoint_stat_conns_total")), by...) + " > 0)"
 	return page{

@@ -66,10 +66,12 @@ func firing(alerts []string) string {
 }
 
 func alertSeries(alerts []string) string {
-	matchers := []string{`alertstate="firing"`}
+	// The watchdog fires as long as all is well.
+	name := `alertname!="NodeAgentWatchdog"`
 	if len(alerts) > 0 {
-		matchers = append(matchers, `alertname=~"`+strings.Join(alerts, "|")+`"`)
+		name = `alertname=~"` + strings.Join(alerts, "|") + `"`
 	}
+	matchers := []string{`alertstate="firing"`, name}
 	return ofCluster("ALERTS", matchers...)
 }
 

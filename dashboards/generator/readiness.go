@@ -6,7 +6,7 @@ func readiness() page {
 	loss := "1 - " + sum(rate(of("ping_probes_received_total")), "cluster", "node", "target", "role") +
 		" / " + sum(rate(of("ping_probes_sent_total")), "cluster", "node", "target", "role")
 	alerts := []string{"CoreSwitchUnreachable", "CoreSwitchPacketLossHigh", "CoreSwitchRTTHigh", "NodeReadinessProbeFailed",
-		"NodeReadinessFlapping", "ManyNodesReadinessFailed"}
+		"NodeReadinessFlapping", "NodeReadinessGuardActive", "ManyNodesReadinessFailed"}
 	return page{
 		name:      "readiness",
 		title:     "Node readiness and ping",

@@ -347,6 +347,45 @@ fn links_lead_somewhere() {
     check("links lead to dashboards and searches that exist", &broken);
 }
 
+#[test]
+fn every_alert_has_a_dashboard_and_dashboards_name_no_other() {
+    let rules: String = files()
+        .into_iter()
+        .filter(|path| {
+            path.starts_with("alertrules") && path.to_string_lossy().ends_with(".rules.yml")
+        })
+        .map(|path| read(&path))
+        .collect();
+    let mut broken = Vec::new();
+    let mut named = BTreeSet::new();
+    for (stem, dashboard) in &dashboards() {
+        for (name, expression) in expressions(stem, dashboard) {
+            let Some((_, rest)) = expression.split_once("alertname=~\"") else {
+                continue;
+            };
+            for alert in rest.split('"').next().unwrap().split('|') {
+                named.insert(alert.to_owned());
+                if !rules.contains(&format!("alert: {alert}\n")) {
+                    broken.push(format!("{name}: {alert}"));
+                }
+            }
+        }
+    }
+    for line in rules.lines() {
+        let Some((_, alert)) = line.split_once("- alert: ") else {
+            continue;
+        };
+        // It fires as long as all is well.
+        if alert != "NodeAgentWatchdog" && !named.contains(alert) {
+            broken.push(format!("no dashboard for {alert}"));
+        }
+    }
+    check(
+        "every alert has a dashboard, and dashboards name no other",
+        &broken,
+    );
+}
+
 /// The lines of the file that Kibana imports.
 fn saved_objects() -> Vec<Value> {
     read(Path::new("dashboards/kibana/nodetap.ndjson"))
