@@ -36,3 +36,4 @@ mod kubelet;
 mod manifests;
 mod opensearch;
 mod schema;
+mod scraping;

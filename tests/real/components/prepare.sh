@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes a component of the real tests and prints where it is:  prepare.sh [COMPONENT]
-# Components: kubelet, control-plane, packages, bird, image, duckdb, elasticsearch, opensearch, jvm. Without a name it makes all.
+# Components: kubelet, control-plane, packages, bird, image, duckdb, elasticsearch, opensearch, jvm, prometheus-types. Without a name it makes all.
 #
 # Everything comes from public package registries (Go modules, Debian packages, PyPI, Maven) and is kept in the user's
 # cache under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
@@ -126,6 +126,8 @@ make_elasticsearch() {
 
 make_opensearch() { unpack_server opensearch "$1"; }
 
+make_prometheus_types() { (cd "$here/prometheus-types" && CGO_ENABLED=0 go build -trimpath -o "$1/prometheus-types" .); }
+
 # A web application and its libraries, the public JMX exporter, and our own agent.
 agent=$here/../../exporter/jvm-agent
 make_jvm() {
@@ -150,7 +152,8 @@ case ${1-} in
     elasticsearch) cached elasticsearch "$(cd "$here/elasticsearch" && key pom.xml stand-in/*)" ;;
     opensearch) cached opensearch "$(cd "$here/opensearch" && key pom.xml)" ;;
     jvm) cached jvm "$({ (cd "$here/jvm" && key App.java ./*.xml ./*.yaml); (cd "$agent" && key pom.xml src/main/java/nodetap/jvm/*); } | key)" ;;
+    prometheus-types) cached prometheus-types "$(cd "$here/prometheus-types" && key go.mod go.sum main.go)" ;;
     duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
-    '') for component in packages bird image duckdb elasticsearch opensearch jvm kubelet control-plane; do "$0" "$component"; done ;;
+    '') for component in packages bird image duckdb elasticsearch opensearch jvm prometheus-types kubelet control-plane; do "$0" "$component"; done ;;
     *) echo "usage: prepare.sh [COMPONENT]" >&2; exit 2 ;;
 esac
