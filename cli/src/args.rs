@@ -94,9 +94,15 @@ pub struct Up {
     /// Where the page and the metrics are served; port 0 takes a free one [default: 127.0.0.1:9797]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// A second address for /metrics and /healthz alone, for scrapers and probes of other machines
+    /// A second address for /metrics, /ready and /healthz alone, for scrapers and probes of other machines
     #[arg(long, value_name = "ADDR")]
     pub listen_metrics: Option<SocketAddr>,
+    /// An address for /ready and /healthz alone, plain and without a password, for load balancers and kubelets
+    #[arg(long, value_name = "ADDR")]
+    pub listen_ready: Option<SocketAddr>,
+    /// TLS and passwords, in the web-config format of Prometheus and its exporters
+    #[arg(long, value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
     /// Read what is there, wait until all of it is kept, and exit: 0, or 1 if anything was given up
     #[arg(long)]
     pub until_drained: bool,
@@ -177,6 +183,12 @@ pub struct Export {
     /// Where metrics are served; port 0 takes a free one [default: 127.0.0.1:9798]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// An address for /ready and /healthz alone, plain and without a password, for load balancers and kubelets
+    #[arg(long, value_name = "ADDR")]
+    pub listen_ready: Option<SocketAddr>,
+    /// TLS and passwords, in the web-config format of Prometheus and its exporters
+    #[arg(long, value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
 }
 
 /// `nodetap metrics`

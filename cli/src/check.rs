@@ -12,6 +12,7 @@ mod files;
 mod found;
 mod limits;
 mod state;
+mod web;
 
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +54,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     }
     findings.extend(state::look(place));
     findings.extend(clock::look(place));
+    findings.extend(web::look(place));
     findings.extend(cluster::look(place));
     let mut out = io::stdout().lock();
     for finding in &findings {

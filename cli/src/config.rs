@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use collector::derive;
@@ -21,6 +21,8 @@ pub mod export;
 pub mod raw;
 
 mod values;
+
+pub mod web;
 
 pub mod keys;
 
@@ -80,6 +82,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where metrics alone are served too.
     pub listen_metrics: Option<SocketAddr>,
+    /// Where readiness alone is served too.
+    pub listen_ready: Option<SocketAddr>,
+    /// TLS and passwords of what is served.
+    pub web_config: Option<PathBuf>,
     /// The cluster that lines are shipped to; none when it has no URLs.
     pub elasticsearch: Cluster,
     /// How large the files of refused lines may grow, in bytes.
@@ -293,6 +299,8 @@ impl From<RawConfig> for Config {
             cluster,
             listen,
             listen_metrics,
+            listen_ready,
+            web_config,
             grace,
             elasticsearch,
             dead_letters,
@@ -316,6 +324,8 @@ impl From<RawConfig> for Config {
             cluster: cluster.unwrap_or_default(),
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9797))),
             listen_metrics,
+            listen_ready,
+            web_config,
             elasticsearch: Cluster::from(elasticsearch),
             dead_letters_bytes: dead_letters.bytes.unwrap_or(1 << 30),
             grace: grace.unwrap_or(Duration::from_secs(10)),

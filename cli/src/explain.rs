@@ -146,7 +146,7 @@ fn chain(discovery: &mut Discovery, path: &Path) -> Option<Vec<Found>> {
 }
 
 fn known(place: &Place, found: &Found, fingerprint: Option<Fingerprint>) -> anyhow::Result<Known> {
-    let running = ask::address(&place.listen_file()).and_then(|address| ask::status(address).ok());
+    let running = ask::door(&place.listen_file()).and_then(|address| ask::status(&address).ok());
     if let Some(snapshot) = running {
         let path = found.source.path.display().to_string();
         let print = fingerprint

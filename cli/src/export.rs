@@ -1,5 +1,6 @@
 //! `nodetap export`: the node's plumbing as metrics, until it is stopped.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -10,12 +11,15 @@ use exporter::Exporter;
 use exporter::family::{Families, Family};
 use exporter::labels::Labels;
 use exporter::probes::jvm::agents;
+use exporter::serve::probe_router;
 use page::process::Process;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args;
 use crate::failure::WrongUse;
 use crate::place::Place;
+use crate::web::Web;
 
 /// How many scrapes may run at a time; Prometheus needs one, a second one and a person a few more.
 const SCRAPES_MAX: usize = 4;
@@ -58,6 +62,9 @@ const VIRTUAL_BYTES: Family = Family::gauge(
 
 /// Runs until it is asked to stop.
 pub(crate) fn run(place: &Place, args: &args::Export) -> anyhow::Result<ExitCode> {
+    let config = &place.config;
+    let web_config = args.web_config.as_ref().or(config.web_config.as_ref());
+    let web = Web::load(web_config.map(|path| &**path)).map_err(WrongUse::new)?;
     let settings = settings(place);
     let exporter = Exporter::start(&settings).map_err(WrongUse::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -65,8 +72,10 @@ pub(crate) fn run(place: &Place, args: &args::Export) -> anyhow::Result<ExitCode
         .build()
         .context("start the HTTP thread's runtime")?;
     runtime.block_on(serve(
-        exporter,
-        args.listen.unwrap_or(place.config.export.listen),
+        Arc::new(exporter),
+        &web,
+        args.listen.unwrap_or(config.export.listen),
+        args.listen_ready.or(config.export.listen_ready),
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -99,27 +108,53 @@ pub(crate) fn settings(place: &Place) -> exporter::Settings {
     }
 }
 
-async fn serve(exporter: Exporter, wanted: SocketAddr) -> anyhow::Result<()> {
+async fn serve(
+    exporter: Arc<Exporter>,
+    web: &Web,
+    wanted: SocketAddr,
+    wanted_ready: Option<SocketAddr>,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("wait for signals")?;
-    let listener = tokio::net::TcpListener::bind(wanted)
+    let (listener, address) = listen(wanted).await?;
+    let mut says = format!(
+        "nodetap {}\n  metrics  {}://{address}/metrics\n",
+        env!("CARGO_PKG_VERSION"),
+        web.scheme()
+    );
+    let mut probes = None;
+    if let Some(wanted) = wanted_ready {
+        let (listener, address) = listen(wanted).await?;
+        // Writing to a String can't fail.
+        writeln!(says, "  ready    http://{address}/ready").unwrap_or_default();
+        probes = Some((listener, probe_router(Arc::clone(&exporter))));
+    }
+    // Nobody needs to read this.
+    drop(io::stdout().write_all(says.as_bytes()));
+    let router = exporter::serve::router(exporter, Arc::new(own), SCRAPES_MAX);
+    let plain = Web::open();
+    let answer_probes = async {
+        match probes {
+            Some((listener, router)) => plain.serve(listener, router).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = web.serve(listener, router) => served.context("serve metrics"),
+        served = answer_probes => served.context("serve readiness"),
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+async fn listen(wanted: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(wanted)
         .await
         .with_context(|| format!("listen on {wanted}"))?;
     let address = listener
         .local_addr()
         .context("ask for the listener's address")?;
-    // Nobody needs to read this.
-    drop(writeln!(
-        io::stdout(),
-        "nodetap {}\n  metrics  http://{address}/metrics",
-        env!("CARGO_PKG_VERSION")
-    ));
-    let router = exporter::serve::router(Arc::new(exporter), Arc::new(own), SCRAPES_MAX);
-    tokio::select! {
-        served = axum::serve(listener, router) => served.context("serve metrics"),
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-    }
+    Ok((listener, address))
 }
 
 /// What this process says of itself.

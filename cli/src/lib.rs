@@ -18,6 +18,8 @@ mod settings;
 
 mod ask;
 
+mod web;
+
 mod table;
 
 mod up;

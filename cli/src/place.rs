@@ -61,6 +61,11 @@ impl Place {
         self.state.join("dead-letters")
     }
 
+    /// Where our own commands ask a process whose addresses want a password or a certificate.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.state.join("socket")
+    }
+
     /// The file that holds the address of the running process.
     pub(crate) fn listen_file(&self) -> PathBuf {
         self.state.join("listen")

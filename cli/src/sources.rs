@@ -40,10 +40,10 @@ pub(crate) fn run(place: &Place, args: args::Sources) -> anyhow::Result<ExitCode
 }
 
 fn ask(place: &Place) -> anyhow::Result<Answer> {
-    let Some(address) = ask::address(&place.listen_file()) else {
+    let Some(address) = ask::door(&place.listen_file()) else {
         return at_rest(place);
     };
-    match ask::status(address) {
+    match ask::status(&address) {
         Ok(snapshot) => Ok(Answer::Running(Box::new(snapshot))),
         // The address may be one that a killed process left behind: only when the state is in use does one run.
         Err(error) => at_rest(place).map_err(|busy| {

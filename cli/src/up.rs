@@ -3,11 +3,9 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
@@ -17,12 +15,15 @@ use collector::ship::elasticsearch::Remote;
 use collector::ship::{Sink, Waker};
 use collector::{Collector, StartError};
 use exporter::Exporter;
+use exporter::probes::readiness;
+use exporter::serve::Find;
 use page::Source;
 
 use self::claim::Claim;
 use self::found::Found;
 use self::progress::Progress;
 use self::reload::Reloader;
+use self::servers::Addresses;
 use self::signals::{Asked, Signals};
 use self::watch::Watch;
 use crate::args::{self, Common};
@@ -36,6 +37,7 @@ mod found;
 mod further;
 pub(crate) mod progress;
 mod reload;
+mod servers;
 mod signals;
 mod watch;
 
@@ -73,19 +75,20 @@ pub(crate) fn run(
     let _claim = Claim::of(&place.state)?;
     let (ready, remote) = prepare(&place, common, args, exports)?;
     drop(guard);
-    let listen_file = place.listen_file();
+    let (listen_file, socket) = (place.listen_file(), place.socket());
     let reloader = Reloader::new(place, common.clone(), remote);
     let code = runtime.block_on(serve(ready, signals, reloader, args.until_drained));
     drop(fs::remove_file(listen_file));
+    drop(fs::remove_file(socket));
     code
 }
 
 /// Everything that the collector needs, and where it is shown.
 struct Ready {
     watch: Arc<Watch>,
-    listener: tokio::net::TcpListener,
-    /// For scrapers and probes alone.
-    for_metrics: Option<tokio::net::TcpListener>,
+    addresses: Addresses,
+    /// Whose readiness is asked for.
+    find: Find,
     config: collector::Config,
     sink: Box<dyn Sink>,
     waker: Waker,
@@ -104,28 +107,20 @@ fn prepare(
         .map_err(io::Error::from)
         .context("make a waker")?;
     let (sink, remote) = destination::open(place, waker.clone(), clock)?;
-    let listener = listen(args.listen.unwrap_or(place.config.listen))?;
-    let address = listener
-        .local_addr()
-        .context("ask for the listener's address")?;
-    let for_metrics = args.listen_metrics.or(place.config.listen_metrics);
-    let for_metrics = for_metrics.map(listen).transpose()?;
+    let addresses = Addresses::bind(place, args)?;
     let config = settings::collector(place, args.until_drained)?;
     let host = config.node.host.clone();
-    write_address(&place.listen_file(), address)
-        .with_context(|| format!("write {}", place.listen_file().display()))?;
     // Nobody needs to read this.
-    let further = for_metrics
-        .as_ref()
-        .and_then(|listener| listener.local_addr().ok());
-    drop(say(place, common, address, further));
+    drop(addresses.say(place, common));
     let store = place.elasticsearch().is_none().then(|| place.store());
-    let exporter = exports.then(|| exporter(place)).flatten();
+    let settings = export::settings(place);
+    let exporter = exports.then(|| exporter(&settings)).flatten();
+    let find = readiness(exporter.clone(), exports, settings);
     let watch = Watch::new(host, place.state.display().to_string(), store, exporter);
     let ready = Ready {
         watch: Arc::new(watch),
-        listener,
-        for_metrics,
+        addresses,
+        find,
         config,
         sink,
         waker,
@@ -135,41 +130,23 @@ fn prepare(
 }
 
 /// The node's plumbing. That it can't be read is no reason to collect nothing.
-fn exporter(place: &Place) -> Option<Exporter> {
-    let settings = export::settings(place);
-    Exporter::start(&settings)
+fn exporter(settings: &exporter::Settings) -> Option<Arc<Exporter>> {
+    Exporter::start(settings)
         .inspect_err(|error| tracing::error!(%error, "the node's plumbing is not exported"))
+        .map(Arc::new)
         .ok()
 }
 
-/// A listener that is there from now on.
-fn listen(wanted: SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
-    let listener = TcpListener::bind(wanted).with_context(|| format!("listen on {wanted}"))?;
-    listener
-        .set_nonblocking(true)
-        .context("prepare the listener")?;
-    tokio::net::TcpListener::from_std(listener).context("prepare the listener")
-}
-
-/// Where everything is; `further` is the address of metrics alone.
-fn say(
-    place: &Place,
-    common: &Common,
-    address: SocketAddr,
-    further: Option<SocketAddr>,
-) -> io::Result<()> {
-    let host = settings::node(&place.config).host;
-    let mut out = io::stdout().lock();
-    writeln!(out, "nodetap {} on {host}", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "  page     http://{address}/")?;
-    for address in further.into_iter().chain([address]) {
-        writeln!(out, "  metrics  http://{address}/metrics")?;
+/// Whose readiness is asked for: the exporter's, or without one (`collect`) that of pings which begin when somebody asks.
+fn readiness(running: Option<Arc<Exporter>>, exports: bool, settings: exporter::Settings) -> Find {
+    if exports {
+        return Arc::new(move || running.clone());
     }
-    if let Some(cluster) = place.elasticsearch() {
-        writeln!(out, "  ships to {}", cluster.urls.join(", "))?;
-    }
-    writeln!(out, "  search   nodetap logs -f{}", common.again())?;
-    out.flush()
+    let alone = OnceLock::new();
+    Arc::new(move || {
+        let begin = || exporter(&settings.clone().only(readiness::ENTRY.name));
+        alone.get_or_init(begin).clone()
+    })
 }
 
 /// Serves, shows progress, and stops the collector when the time has come.
@@ -181,20 +158,15 @@ async fn serve(
 ) -> anyhow::Result<ExitCode> {
     let Ready {
         watch,
-        listener,
-        for_metrics,
+        addresses,
+        find,
         config,
         sink,
         waker,
         clock,
     } = ready;
     let source: Arc<dyn Source> = Arc::<Watch>::clone(&watch);
-    let servers = for_metrics
-        .map(|listener| (listener, page::routes::metrics_router(Arc::clone(&source))))
-        .into_iter()
-        .chain([(listener, page::router(source))])
-        .map(|(listener, router)| tokio::spawn(answer(listener, router)));
-    let servers: Vec<tokio::task::JoinHandle<()>> = servers.collect();
+    let servers = addresses.serve(&source, &find);
     // The first look at a full node takes a while; probes are answered meanwhile.
     let started = Arc::clone(&watch);
     let start = tokio::task::spawn_blocking(move || -> Result<(), StartError> {
@@ -240,12 +212,6 @@ async fn serve(
         destination::seal(place)?;
     }
     verdict(&end, outcome, until_drained)
-}
-
-async fn answer(listener: tokio::net::TcpListener, router: axum::Router) {
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "an address is not served any more");
-    }
 }
 
 /// 0 when everything that was promised is done.
@@ -304,13 +270,6 @@ async fn show_progress(watch: &Watch) {
         interval.tick().await;
         progress.show(&watch.snapshot(), Instant::now());
     }
-}
-
-/// Written whole or not at all: others read it at any time.
-fn write_address(file: &Path, address: SocketAddr) -> io::Result<()> {
-    let new = file.with_extension("new");
-    fs::write(&new, format!("{address}\n"))?;
-    fs::rename(new, file)
 }
 
 /// Each followed file is an open one; the usual soft limit of 1024 is a default for `select`, not a need.

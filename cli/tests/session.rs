@@ -105,11 +105,7 @@ impl Node {
 
 impl Running {
     fn get(&self, path: &str) -> String {
-        let mut connection = TcpStream::connect(&self.address).unwrap();
-        write!(connection, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-        let mut text = String::new();
-        connection.read_to_string(&mut text).unwrap();
-        text
+        get(TcpStream::connect(&self.address).unwrap(), path)
     }
 
     /// SIGTERM, and the exit code.
@@ -125,6 +121,13 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn get(mut connection: TcpStream, path: &str) -> String {
+    write!(connection, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    connection.read_to_string(&mut text).unwrap();
+    text
 }
 
 fn line(number: u32) -> String {
@@ -394,4 +397,52 @@ fn scrapers_have_an_address_of_their_own() {
     names.dedup();
     assert_eq!(names.len(), all, "a family is there twice");
     assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn a_password_keeps_others_out_and_our_own_commands_in() {
+    let node = Node::new();
+    let file = node.directory.path().join("web.yml");
+    // Of `open sesame`, by the C library (crypt(3)).
+    let hash = "$2y$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW";
+    fs::write(&file, format!("basic_auth_users:\n  prometheus: {hash}\n")).unwrap();
+    let any = "127.0.0.1:0";
+    for subcommand in ["up", "collect"] {
+        let mut child = node
+            .command(&[subcommand, "--listen", any, "--listen-ready", any])
+            .arg("--web-config")
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |name: &str, path: &str| {
+            let line = said.find_map(|line| Some(line.unwrap().strip_prefix(name)?.to_owned()));
+            line.unwrap().strip_suffix(path).unwrap().to_owned()
+        };
+        let page = address("  page     http://", "/");
+        let ready = address("  ready    http://", "/ready");
+        let running = Running {
+            child,
+            address: page,
+        };
+        let open = |path: &str| TcpStream::connect(&ready).map(|connection| get(connection, path));
+        assert!(open("/healthz").unwrap().contains(" 200 OK"));
+        assert!(open("/").unwrap().contains(" 404 "));
+        wait("the pings have begun", || {
+            let text = open("/ready").unwrap();
+            text.contains(" 200 OK").then_some(())
+        });
+        for path in ["/", "/metrics", "/ready", "/api/status"] {
+            assert!(running.get(path).contains(" 401 "), "{subcommand} {path}");
+        }
+        wait("the running process tells of the pod", || {
+            let text = node.text(&["sources"]);
+            text.contains("order-1").then_some(())
+        });
+        assert!(node.state().join("socket").exists());
+        assert_eq!(running.stop(), Some(0));
+        assert!(!node.state().join("socket").exists());
+    }
 }

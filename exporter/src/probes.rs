@@ -88,4 +88,13 @@ impl Settings {
             jvm_agents: Arc::default(),
         }
     }
+
+    /// With this probe on and all others off.
+    #[must_use]
+    pub fn only(mut self, name: &str) -> Self {
+        let others = PROBES.iter().map(|entry| entry.name);
+        self.off
+            .extend(others.filter(|other| *other != name).map(str::to_owned));
+        self
+    }
 }

@@ -33,6 +33,9 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// Families of the process itself, added to each scrape.
 pub type Own = Arc<dyn Fn(&mut Families) + Send + Sync>;
 
+/// Whose readiness is asked for; `None` where nobody looks.
+pub type Find = Arc<dyn Fn() -> Option<Arc<Exporter>> + Send + Sync>;
+
 #[derive(Clone)]
 struct Shared {
     exporter: Arc<Exporter>,
@@ -42,6 +45,7 @@ struct Shared {
 
 /// The routes. At most `scrapes_max` scrapes run at a time.
 pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
+    let found = Arc::clone(&exporter);
     let shared = Shared {
         exporter,
         own,
@@ -50,11 +54,22 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/metrics", get(metrics))
-        .route("/ready", get(ready))
         .route("/sd/jvm", get(jvm_agents))
         .route("/debug/conntrack/top", get(top))
         .route("/healthz", get(async || "ok\n"))
         .with_state(shared)
+        .merge(ready_router(Arc::new(move || Some(Arc::clone(&found)))))
+}
+
+/// What load balancers and `readinessProbe`s ask, for any process that has an exporter.
+pub fn ready_router(find: Find) -> Router {
+    Router::new().route("/ready", get(ready)).with_state(find)
+}
+
+/// For an address of its own: `/ready`, and whether the process works.
+pub fn probe_router(exporter: Arc<Exporter>) -> Router {
+    ready_router(Arc::new(move || Some(Arc::clone(&exporter))))
+        .route("/healthz", get(async || "ok\n"))
 }
 
 async fn index() -> Response {
@@ -66,8 +81,9 @@ async fn index() -> Response {
 }
 
 /// 200 or 503, and why. 404 where the probe is off: whoever asks should know that nobody looks.
-async fn ready(State(shared): State<Shared>) -> Response {
-    let Some(readiness) = shared.exporter.readiness() else {
+async fn ready(State(find): State<Find>) -> Response {
+    let exporter = find();
+    let Some(readiness) = exporter.as_deref().and_then(Exporter::readiness) else {
         return refuse(StatusCode::NOT_FOUND, &"the probe `readiness` is off");
     };
     let (code, text) = readiness.answer(SystemTime::now());

@@ -35,19 +35,22 @@ pub fn router(source: Arc<dyn Source>) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/style.css", get(style))
-        .route("/healthz", get(health))
         .route("/api/status", get(status))
         .route("/api/sources", get(sources))
         .with_state(Arc::clone(&source))
-        .merge(exposition_router(source))
+        .merge(metrics_router(source))
 }
 
 /// What scrapers and probes need, and nothing else.
 pub fn metrics_router(source: Arc<dyn Source>) -> Router {
+    health_router(Arc::clone(&source)).merge(exposition_router(source))
+}
+
+/// Whether the process works, and nothing else.
+pub fn health_router(source: Arc<dyn Source>) -> Router {
     Router::new()
         .route("/healthz", get(health))
-        .with_state(Arc::clone(&source))
-        .merge(exposition_router(source))
+        .with_state(source)
 }
 
 fn exposition_router(source: Arc<dyn Source>) -> Router {

@@ -11,6 +11,7 @@
 
 mod component;
 mod curl;
+mod exporting;
 mod likeness;
 mod machine;
 mod same_answers;
@@ -37,3 +38,4 @@ mod manifests;
 mod opensearch;
 mod schema;
 mod scraping;
+mod web_config;

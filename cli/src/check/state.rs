@@ -136,18 +136,18 @@ fn store(directory: &Path) -> Finding {
 }
 
 fn running(place: &Place) -> Option<Finding> {
-    let address = ask::address(&place.listen_file())?;
-    match ask::get(address, "/healthz") {
+    let address = ask::door(&place.listen_file())?;
+    match ask::get(&address, "/healthz") {
         Ok(answer) if answer.trim() == "ok" => {
-            Some(Finding::ok(format!("nodetap runs at http://{address}/")))
+            Some(Finding::ok(format!("nodetap runs at {address}")))
         }
         Ok(answer) => Some(Finding::warn(
-            format!("nodetap runs at http://{address}/: {}", answer.trim()),
+            format!("nodetap runs at {address}: {}", answer.trim()),
             "`nodetap sources` and its log say more",
         )),
         Err(ask::AskError::Connect { .. }) => None,
         Err(error) => Some(Finding::fail(
-            format!("nodetap at http://{address}/ is ill: {error}"),
+            format!("nodetap at {address} is ill: {error}"),
             "look at its log; restart it",
         )),
     }

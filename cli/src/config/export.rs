@@ -11,6 +11,8 @@ use exporter::subnet::Subnet;
 pub struct RawExport {
     /// `export.listen`
     pub listen: Option<SocketAddr>,
+    /// `export.listen_ready`
+    pub listen_ready: Option<SocketAddr>,
     /// `export.probes_off`
     pub off: Option<Vec<String>>,
     /// `export.env`
@@ -36,6 +38,8 @@ pub struct RawExport {
 pub struct Export {
     /// Where metrics are served.
     pub listen: SocketAddr,
+    /// Where readiness alone is served too.
+    pub listen_ready: Option<SocketAddr>,
     /// Probes that do not run.
     pub off: Vec<String>,
     /// The label `env`; `None` makes it the cluster's name.
@@ -62,6 +66,7 @@ impl From<RawExport> for Export {
     fn from(raw: RawExport) -> Self {
         let RawExport {
             listen,
+            listen_ready,
             off,
             env,
             conntrack_top,
@@ -74,6 +79,7 @@ impl From<RawExport> for Export {
         } = raw;
         Self {
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9798))),
+            listen_ready,
             off: off.unwrap_or_default(),
             env,
             conntrack_top: conntrack_top.unwrap_or(false),

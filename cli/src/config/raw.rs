@@ -32,6 +32,10 @@ pub struct RawConfig {
     pub listen: Option<SocketAddr>,
     /// `listen_metrics`
     pub listen_metrics: Option<SocketAddr>,
+    /// `listen_ready`
+    pub listen_ready: Option<SocketAddr>,
+    /// `web_config`
+    pub web_config: Option<PathBuf>,
     /// `grace`
     pub grace: Option<Duration>,
     /// `elasticsearch`

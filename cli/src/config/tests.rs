@@ -267,10 +267,10 @@ fn every_default_of_the_table_is_the_default_of_the_code() {
 #[test]
 fn every_key_changes_the_configuration() {
     let value = |path: &str| match path {
-        "listen" | "listen_metrics" | "export.listen" => "127.0.0.1:1",
+        address if address.contains("listen") => "127.0.0.1:1",
         "export.probes_off" => "[conntrack]",
         "export.env" => "n1",
-        "export.lvs_mapping" | "export.keepalived_log" => "/b",
+        "web_config" | "export.lvs_mapping" | "export.keepalived_log" => "/b",
         "export.ping_targets" => "[core_switch=10.0.0.1]",
         "collect.start" => "end",
         "collect.multiline" => "java",

@@ -264,7 +264,7 @@ fn glob(node: &Node, path: bool) -> Read<String> {
     }
 }
 
-fn each<T>(node: &Node, read: impl Fn(&Node) -> Read<T>) -> Read<Vec<T>> {
+pub(super) fn each<T>(node: &Node, read: impl Fn(&Node) -> Read<T>) -> Read<Vec<T>> {
     let Value::List(items) = &node.value else {
         return refuse(node, "expected a list, as in `[a, b]`");
     };
@@ -287,7 +287,7 @@ fn is_none(node: &Node) -> bool {
     matches!(&node.value, Value::Text(text) if text == "none")
 }
 
-fn text<'a>(node: &'a Node, expected: &str) -> Read<&'a str> {
+pub(super) fn text<'a>(node: &'a Node, expected: &str) -> Read<&'a str> {
     match &node.value {
         Value::Text(text) => Ok(text),
         Value::List(_) => refuse(node, format!("expected {expected}, found a list")),
@@ -296,6 +296,6 @@ fn text<'a>(node: &'a Node, expected: &str) -> Read<&'a str> {
     }
 }
 
-fn refuse<T>(node: &Node, sentence: impl Into<String>) -> Read<T> {
+pub(super) fn refuse<T>(node: &Node, sentence: impl Into<String>) -> Read<T> {
     Err(vec![Problem::at(node.line, sentence)])
 }

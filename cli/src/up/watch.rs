@@ -26,7 +26,7 @@ pub(super) struct Watch {
     /// The embedded store, if lines are kept there.
     store: Option<PathBuf>,
     /// The node's plumbing, with `up`.
-    exporter: Option<Exporter>,
+    exporter: Option<Arc<Exporter>>,
     reload: Mutex<Reload>,
     stage: Mutex<Stage>,
     last: Mutex<Last>,
@@ -57,7 +57,7 @@ impl Watch {
         host: String,
         state: String,
         store: Option<PathBuf>,
-        exporter: Option<Exporter>,
+        exporter: Option<Arc<Exporter>>,
     ) -> Self {
         let last = Last {
             status: Arc::new(nothing_yet()),
@@ -199,11 +199,11 @@ impl Source for Watch {
         let derived = self
             .handle()
             .and_then(|handle| handle.derived(PATIENCE.min(patience)));
-        further::add(own, self.exporter.as_ref(), derived, patience)
+        further::add(own, self.exporter.as_deref(), derived, patience)
     }
 
     fn jvm_agents(&self) -> Option<String> {
-        self.exporter.as_ref().map(Exporter::jvm_discovery)
+        self.exporter.as_deref().map(Exporter::jvm_discovery)
     }
 }
 

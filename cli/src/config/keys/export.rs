@@ -16,6 +16,16 @@ pub(super) const KEYS: &[Key] = &[
         set: |raw, node| values::address(node).map(|value| raw.export.listen = Some(value)),
     },
     Key {
+        path: "export.listen_ready",
+        default: "nothing",
+        effect: "What `listen_ready` is for `up` and `collect`, for `nodetap export`. Its `--listen-ready` goes before it.",
+        edges: "Port 0 takes a free port. It is plain HTTP without a password.",
+        who: "Who asks `nodetap export` for `/ready` from outside and protects its metrics.",
+        kind: Kind::Address,
+        live: false,
+        set: |raw, node| values::address(node).map(|value| raw.export.listen_ready = Some(value)),
+    },
+    Key {
         path: "export.probes_off",
         default: "[]",
         effect: "Probes that do not run, by name; docs/metrics.md has a section for each.",
