@@ -16,4 +16,12 @@ if readelf --program-headers "$built" | grep -q INTERP; then
     echo "$built is not static" >&2
     exit 1
 fi
-deploy/image/pack.sh "${1:-target/nodetap-image.tar}" "$version" "$built"
+# What `nodetap jvm attach` loads into a JVM lies beside the program.
+agent=exporter/jvm-agent/target/nodetap-jvm-agent.jar
+if command -v mvn > /dev/null; then
+    make --directory exporter/jvm-agent
+    set -- "${1:-target/nodetap-image.tar}" "$agent:/bin/nodetap-jvm-agent.jar"
+else
+    echo "no Maven here: the image has no agent, so \`nodetap jvm attach\` needs --agent FILE" >&2
+fi
+deploy/image/pack.sh "${1:-target/nodetap-image.tar}" "$version" "$built" "${@:2}"

@@ -176,11 +176,12 @@ impl Cluster {
             copied.is_ok_and(|status| status.success()),
             "copy manifests"
         );
-        let all = "resources: [../base]\ncomponents: [../docker]\n";
-        fs::create_dir(copy.join("with-docker")).expect("make a folder");
-        fs::write(copy.join("with-docker/kustomization.yaml"), all).expect("write a kustomization");
+        let all = "resources: [../base]\ncomponents: [../docker, ../jvm-relay]\n";
+        fs::create_dir(copy.join("with-components")).expect("make a folder");
+        fs::write(copy.join("with-components/kustomization.yaml"), all)
+            .expect("write a kustomization");
         self.kubectl(&["apply", "--validate=strict", "-k", "/node/deploy/base"]);
-        for variant in ["elasticsearch", "with-docker"] {
+        for variant in ["elasticsearch", "with-components"] {
             let folder = format!("/node/deploy/{variant}");
             let said = self.kubectl(&[
                 "apply",

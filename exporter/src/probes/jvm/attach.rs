@@ -13,7 +13,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, unlinkat};
-use rustix::process::{Gid, Pid, Signal, Uid, getegid, geteuid, kill_process};
+use rustix::io::Errno;
+use rustix::process::{
+    Gid, Pid, PidfdFlags, Signal, Uid, getegid, geteuid, kill_process, pidfd_open,
+    pidfd_send_signal,
+};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::place::Place;
@@ -217,11 +221,7 @@ fn connect(
         return Ok(stream);
     }
     let _trigger = create(folder, format!(".attach_pid{pid}"), &[])?;
-    if find::start_ticks(place, facts.pid) != Some(facts.start_ticks) {
-        return Err(AttachError::Ended);
-    }
-    let target = Pid::from_raw(facts.pid as i32).ok_or(AttachError::Ended)?;
-    kill_process(target, Signal::QUIT).map_err(|errno| AttachError::Signal(errno.into()))?;
+    ask_to_listen(place, facts)?;
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         if let Some(stream) = socket() {
@@ -230,6 +230,38 @@ fn connect(
         thread::sleep(INTERVAL);
     }
     Err(AttachError::Silent)
+}
+
+/// Sends SIGQUIT to the process that was looked at, and to no other.
+fn ask_to_listen(place: &Place, facts: &Facts) -> Result<(), AttachError> {
+    let target = Pid::from_raw(facts.pid as i32).ok_or(AttachError::Ended)?;
+    // From here on the number can't become another's. Linux before 5.3 has no such handle.
+    let handle = match pidfd_open(target, PidfdFlags::empty()) {
+        Ok(handle) => Some(handle),
+        Err(Errno::NOSYS) => None,
+        Err(Errno::SRCH) => return Err(elsewhere(place, facts)),
+        Err(errno) => return Err(AttachError::Signal(errno.into())),
+    };
+    // What a signal calls by this number is what our own /proc does, whichever the node's is.
+    if find::start_ticks(&Place::new("/"), facts.pid) != Some(facts.start_ticks) {
+        return Err(elsewhere(place, facts));
+    }
+    match handle {
+        Some(handle) => pidfd_send_signal(handle, Signal::QUIT),
+        None => kill_process(target, Signal::QUIT),
+    }
+    .map_err(|errno| AttachError::Signal(errno.into()))
+}
+
+/// Why the number is not the JVM's for us.
+fn elsewhere(place: &Place, facts: &Facts) -> AttachError {
+    if find::start_ticks(place, facts.pid) == Some(facts.start_ticks) {
+        AttachError::Unwilling(
+            "the JVM can't be signalled from this pid namespace: run nodetap on the node itself, or with hostPID",
+        )
+    } else {
+        AttachError::Ended
+    }
 }
 
 /// Protocol 1: a version, a command and three arguments, each ended with NUL; the answer ends with the connection.
