@@ -390,6 +390,9 @@ fn scrapers_have_an_address_of_their_own() {
     ] {
         assert!(metrics.contains(expect), "{expect}\n{metrics}");
     }
+    // No JVM runs on the made-up node.
+    let agents = running.get("/sd/jvm");
+    assert!(agents.ends_with("\r\n\r\n[]"), "{agents}");
     let types = metrics.lines().filter(|line| line.starts_with("# TYPE "));
     let mut names: Vec<&str> = types.filter_map(|line| line.split(' ').nth(2)).collect();
     let all = names.len();

@@ -60,8 +60,8 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// What the pings mean; `/ready` answers it.
     pub readiness: Arc<Readiness>,
-    /// Which JVMs have an agent that is relayed.
-    pub relayed_jvms: Arc<jvm::Relayed>,
+    /// Which JVMs' numbers come from their agents.
+    pub told_jvms: Arc<jvm::Told>,
     /// What is done with agents in JVMs, and where they are.
     pub jvm_agents: Arc<jvm::agents::Shared>,
 }
@@ -84,7 +84,7 @@ impl Settings {
             ping_gateways: true,
             state: None,
             readiness: Arc::new(Readiness::default()),
-            relayed_jvms: Arc::default(),
+            told_jvms: Arc::default(),
             jvm_agents: Arc::default(),
         }
     }

@@ -5,10 +5,11 @@
 //! Prometheus' Java client, [`agents`] relays what agents in JVMs say, and [`attach`] loads ours into one that runs.
 //! Command lines and VM arguments never leave [`options`].
 //!
-//! A JVM whose agent is relayed has its numbers from there alone: one source for each.
+//! A JVM whose agent is relayed, or listed for Prometheus, has its numbers from there alone: one source for each.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::family::{Families, Family};
 use crate::labels::Labels;
@@ -46,10 +47,14 @@ pub const ENTRY: Entry = Entry {
     make: |settings| {
         Box::new(Jvms {
             finder: Finder::default(),
-            relayed: Arc::clone(&settings.relayed_jvms),
+            told: Arc::clone(&settings.told_jvms),
+            waits: !settings.off.iter().any(|name| name == agents::ENTRY.name),
         })
     },
 };
+
+/// How long the first look waits for the first round of agents, so that no JVM is shown by both.
+const FIRST_ROUND: Duration = Duration::from_secs(2);
 
 const AVAILABLE: Family = Family::gauge(
     "jvm_perfdata_available",
@@ -67,14 +72,20 @@ const FAMILIES: [Family; 25] = {
     all
 };
 
-/// Which JVMs have an agent that is relayed: by pid and start.
+/// Which JVMs' numbers come from their agents, relayed or scraped by Prometheus: by pid and start; unknown before the
+/// first round.
 #[derive(Debug, Default)]
-pub struct Relayed(Mutex<HashSet<(u32, u64)>>);
+pub struct Told {
+    known: Mutex<Option<HashSet<(u32, u64)>>>,
+    changed: Condvar,
+}
 
 #[derive(Debug)]
 struct Jvms {
     finder: Finder,
-    relayed: Arc<Relayed>,
+    told: Arc<Told>,
+    /// Whether the first round of agents is still to be waited for.
+    waits: bool,
 }
 
 // === impl Jvms ===
@@ -85,14 +96,20 @@ impl Probe for Jvms {
             .finder
             .look(context.place, context.now)
             .map_err(|error| ProbeError::of_read(error, Reason::NoFile))?;
+        let has_agent = |jvm: &Jvm| !jvm.facts.endpoints(context.place).is_empty();
+        if self.waits && found.iter().any(has_agent) {
+            let patience = Instant::now() + FIRST_ROUND;
+            self.told.wait(patience.min(context.deadline));
+            self.waits = false;
+        }
         for jvm in &found {
-            emit(jvm, self.relayed.has(&jvm.facts), out);
+            emit(jvm, self.told.has(&jvm.facts), out);
         }
         Ok(())
     }
 }
 
-fn emit(jvm: &Jvm, is_relayed: bool, out: &mut Families) {
+fn emit(jvm: &Jvm, is_told: bool, out: &mut Families) {
     let whose = jvm.whose();
     let reason = match &jvm.perf {
         Ok(_) => "ok",
@@ -100,7 +117,7 @@ fn emit(jvm: &Jvm, is_relayed: bool, out: &mut Families) {
     };
     let labels = Labels::of(&[&whose[..], &[("reason", reason)]].concat());
     out.push(&AVAILABLE, &labels, jvm.perf.is_ok());
-    if let (Ok(perf), false) = (&jvm.perf, is_relayed) {
+    if let (Ok(perf), false) = (&jvm.perf, is_told) {
         names::emit(
             perf,
             &[&whose[..], &[("source", "hsperfdata")]].concat(),
@@ -123,19 +140,31 @@ impl Jvm {
     }
 }
 
-// === impl Relayed ===
+// === impl Told ===
 
-impl Relayed {
-    /// Whether a JVM's agent gave its memory the last time.
+impl Told {
+    /// Whether a JVM's agent told of its memory the last time, or is listed for Prometheus to ask.
     pub fn has(&self, facts: &Facts) -> bool {
-        self.0
+        self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .contains(&(facts.pid, facts.start_ticks))
+            .as_ref()
+            .is_some_and(|known| known.contains(&(facts.pid, facts.start_ticks)))
     }
 
     /// Sets all that have one.
-    pub fn set(&self, relayed: HashSet<(u32, u64)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = relayed;
+    pub fn set(&self, told: HashSet<(u32, u64)>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        self.changed.notify_all();
+    }
+
+    /// Waits until they were set for the first time.
+    fn wait(&self, until: Instant) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self
+            .changed
+            .wait_timeout_while(known, left, |known| known.is_none());
+        drop(waited);
     }
 }

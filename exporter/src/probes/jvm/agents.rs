@@ -17,13 +17,15 @@ use crate::networks;
 use crate::place::Place;
 use crate::probe::{Context, Entry, Pace, Probe, ProbeError, Reason};
 
-use super::Relayed;
+use super::Told;
 use super::find::{Finder, Jvm};
 use super::options::Endpoint;
 
 use self::fetch::{Refusal, Request};
 
 pub mod fetch;
+
+mod older;
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -36,7 +38,7 @@ pub const ENTRY: Entry = Entry {
         Box::new(Agents {
             finder: Finder::default(),
             shared: Arc::clone(&settings.jvm_agents),
-            relayed: Arc::clone(&settings.relayed_jvms),
+            told: Arc::clone(&settings.told_jvms),
             refused: [0; Refusal::ALL.len()],
         })
     },
@@ -95,7 +97,7 @@ struct Target {
 struct Agents {
     finder: Finder,
     shared: Arc<Shared>,
-    relayed: Arc<Relayed>,
+    told: Arc<Told>,
     refused: [u64; Refusal::ALL.len()],
 }
 
@@ -184,16 +186,27 @@ impl Probe for Agents {
         agents.truncate(AGENTS_MAX);
         match self.shared.usage {
             Use::Relay => self.relay(place, &agents, context.deadline, out),
-            Use::Discover => {
-                let targets = agents.iter().filter_map(|agent| agent.target(place));
-                self.shared.set(targets.collect());
-            }
+            Use::Discover => self.list(place, &agents),
         }
         Ok(())
     }
 }
 
 impl Agents {
+    /// Lists the agents that Prometheus can reach; from then on it has those JVMs' numbers from them.
+    fn list(&self, place: &Place, agents: &[Agent<'_>]) {
+        let mut listed = HashSet::new();
+        let mut targets = Vec::new();
+        for agent in agents {
+            if let Some(target) = agent.target(place) {
+                targets.push(target);
+                listed.insert((agent.jvm.facts.pid, agent.jvm.facts.start_ticks));
+            }
+        }
+        self.shared.set(targets);
+        self.told.set(listed);
+    }
+
     fn relay(&mut self, place: &Place, agents: &[Agent<'_>], until: Instant, out: &mut Families) {
         let mut relayed = HashSet::new();
         for some in agents.chunks(AT_A_TIME) {
@@ -214,7 +227,7 @@ impl Agents {
                 }
             }
         }
-        self.relayed.set(relayed);
+        self.told.set(relayed);
         for (refusal, count) in Refusal::ALL.iter().zip(self.refused) {
             let labels = Labels::of(&[("reason", refusal.as_str())]);
             out.push(&REFUSED, &labels, count);
@@ -232,10 +245,12 @@ impl Agents {
         let whose = agent.jvm.whose();
         let own = [&whose[..], &[("source", "agent")]].concat();
         let groups = body.and_then(|body| {
-            exposition::parse(&body, &own, SERIES_MAX).map_err(|error| {
+            let mut groups = exposition::parse(&body, &own, SERIES_MAX).map_err(|error| {
                 tracing::debug!(pid = agent.jvm.facts.pid, %error, "an agent's metrics make no sense");
                 Refusal::Malformed
-            })
+            })?;
+            groups.iter_mut().for_each(older::rename);
+            Ok(groups)
         });
         let port = agent.endpoint.port.to_string();
         let labels = Labels::of(&[&whose[..], &[("port", &port)]].concat());
@@ -243,12 +258,9 @@ impl Agents {
         out.push(&DURATION, &labels, took.as_secs_f64());
         match groups {
             Ok(groups) => {
-                let has_memory = groups.iter().any(|group| {
-                    matches!(
-                        group.name.as_ref(),
-                        "jvm_memory_used_bytes" | "jvm_memory_bytes_used"
-                    )
-                });
+                let has_memory = groups
+                    .iter()
+                    .any(|group| group.name == "jvm_memory_used_bytes");
                 for group in groups {
                     out.insert(group);
                 }
@@ -291,13 +303,13 @@ impl Agent<'_> {
                 .ok()
                 .filter(|address: &std::net::IpAddr| !address.is_loopback())?,
         };
-        let labels = self
-            .jvm
-            .whose()
+        let labels = [&self.jvm.whose()[..], &[("source", "agent")]].concat();
+        let labels = labels
+            .into_iter()
             .map(|(name, value)| (name, value.to_owned()));
         Some(Target {
             address: std::net::SocketAddr::new(host, self.endpoint.port).to_string(),
-            labels: labels.into(),
+            labels: labels.collect(),
         })
     }
 }

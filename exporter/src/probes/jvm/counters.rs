@@ -87,8 +87,8 @@ fn why_none(place: &Place, facts: &Facts, is_young: bool) -> NoPerf {
         Ok(_) if is_young => NoPerf::NotReady,
         Ok(_) => NoPerf::LockedByOther,
         Err(InsideError::Forbidden) => NoPerf::Permission,
-        Err(_) if is_young => NoPerf::NotReady,
         Err(_) if !can_have_tmp(place, &inside, facts) => NoPerf::NoTmp,
+        Err(_) if is_young => NoPerf::NotReady,
         Err(_) => NoPerf::NoFile,
     }
 }

@@ -116,6 +116,6 @@ fn the_list_for_prometheus() {
     assert_eq!(
         shared.discovery(),
         "[{\"targets\":[\"10.0.0.7:9404\"],\"labels\":{\"container\":\"\",\
-         \"jvm\":\"a\\\"b\",\"namespace\":\"\",\"pod\":\"\"}}]"
+         \"jvm\":\"a\\\"b\",\"namespace\":\"\",\"pod\":\"\",\"source\":\"agent\"}}]"
     );
 }
