@@ -80,6 +80,8 @@ pub enum Command {
     Metrics(Metrics),
     /// The JVMs of this node: their heaps, their collections, and why one can't be read
     Jvm(Jvm),
+    /// Which firing alert is the likely cause of the others, and what was said around the moment
+    Why(Why),
     /// What Elasticsearch refused for good: list it, send it again
     DeadLetters(DeadLetters),
     /// Configuration and environment: what is wrong and how to mend it
@@ -198,6 +200,21 @@ pub struct Metrics {
     pub family: Option<String>,
 }
 
+/// `nodetap why`
+#[derive(Clone, Debug, Args)]
+pub struct Why {
+    /// The Alertmanager that is asked for firing alerts [default: `alerts.alertmanager` of the configuration]
+    #[arg(long, value_name = "URL", value_parser = server_url)]
+    pub alertmanager: Option<String>,
+    /// The Prometheus that is asked for what joins them, and for the alerts where no Alertmanager is named [default:
+    /// `alerts.prometheus` of the configuration]
+    #[arg(long, value_name = "URL", value_parser = server_url)]
+    pub prometheus: Option<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `nodetap dead-letters`
 #[derive(Clone, Copy, Debug, Args)]
 pub struct DeadLetters {
@@ -284,6 +301,11 @@ pub enum ConfigAction {
 /// `nodetap check`
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Check {}
+
+/// A URL that another server can have.
+fn server_url(text: &str) -> Result<String, elastic::UrlError> {
+    elastic::parse_url(text).map(|_| text.to_owned())
+}
 
 /// A URL that a cluster can have.
 fn cluster_url(text: &str) -> Result<String, elastic::UrlError> {

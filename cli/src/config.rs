@@ -16,6 +16,8 @@ pub mod units;
 
 pub mod variables;
 
+pub mod alerts;
+
 pub mod export;
 
 pub mod raw;
@@ -39,6 +41,7 @@ pub use raw::{Mode, Multiline, RawConfig, Start, Template, Written};
 pub use yaml::problem::{Problem, Problems};
 use yaml::{document, suggest};
 
+use alerts::Alerts;
 use document::{Member, Value};
 use export::Export;
 use keys::SECTIONS;
@@ -130,6 +133,8 @@ pub struct Config {
     pub retention_bytes: Option<u64>,
     /// How long the store keeps a line.
     pub retention_age: Option<Duration>,
+    /// Who knows which alerts fire.
+    pub alerts: Alerts,
     /// What the exporter is told.
     pub export: Export,
 }
@@ -310,6 +315,7 @@ impl From<RawConfig> for Config {
             discover,
             reserve,
             store,
+            alerts,
             export,
         } = raw;
         let host_logs = || {
@@ -351,6 +357,7 @@ impl From<RawConfig> for Config {
             reserve_age: reserve.age.unwrap_or(Duration::from_hours(24)),
             retention_bytes: store.retention_bytes.unwrap_or(Some(10 << 30)),
             retention_age: store.retention_age.flatten(),
+            alerts: Alerts::from(alerts),
             export: Export::from(export),
         }
     }

@@ -36,6 +36,8 @@ mod metrics;
 
 mod jvm;
 
+mod why;
+
 mod dead_letters;
 
 mod check;
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         | Command::Explain(_)
         | Command::Metrics(_)
         | Command::Jvm(_)
+        | Command::Why(_)
         | Command::DeadLetters(_)
         | Command::Check(_)
         | Command::Config(_) => "warn",
@@ -77,6 +80,7 @@ fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(&place, args),
         Command::Metrics(args) => metrics::run(&place, args),
         Command::Jvm(args) => jvm::run(&place, args),
+        Command::Why(args) => why::run(&place, &cli.common, args),
         Command::DeadLetters(args) => dead_letters::run(&place, *args),
         Command::Check(_) => check::run(&place),
         Command::Config(args) => show::run(&place, *args),

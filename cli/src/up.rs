@@ -30,6 +30,7 @@ use crate::args::{self, Common};
 use crate::export;
 use crate::place::Place;
 use crate::settings;
+use crate::why::Asker;
 
 mod claim;
 mod destination;
@@ -116,7 +117,9 @@ fn prepare(
     let settings = export::settings(place);
     let exporter = exports.then(|| exporter(&settings)).flatten();
     let find = readiness(exporter.clone(), exports, settings);
-    let watch = Watch::new(host, place.state.display().to_string(), store, exporter);
+    let asker = Asker::of(place, common);
+    let state = place.state.display().to_string();
+    let watch = Watch::new(host, state, store, exporter, asker);
     let ready = Ready {
         watch: Arc::new(watch),
         addresses,

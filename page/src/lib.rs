@@ -11,6 +11,8 @@ pub mod html;
 
 pub mod overview;
 
+pub mod why;
+
 pub mod process;
 
 pub mod metrics;

@@ -24,7 +24,7 @@ h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.05rem; margin: 2rem 0 .4r
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; color: var(--quiet); } td.n, th.n { text-align: right; }
-code { font-size: .92em; }
+code { font-size: .92em; } pre { font-size: .86em; }
 a { color: LinkText; }
 ";
 
@@ -60,7 +60,7 @@ fn write_page(out: &mut String, snapshot: &Snapshot) -> fmt::Result {
     }
     write!(
         out,
-        "<p class=quiet>nodetap {} · state in <code>{}</code> · <a href=/metrics>metrics</a> · <a href=/api/sources>sources</a> · \
+        "<p class=quiet>nodetap {} · state in <code>{}</code> · <a href=/why>why?</a> · <a href=/metrics>metrics</a> · <a href=/api/sources>sources</a> · \
          <a href=/api/status>status</a> · search with <code>nodetap logs</code>\n</html>\n",
         Escaped(&snapshot.version),
         Escaped(&snapshot.state)

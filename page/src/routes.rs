@@ -1,4 +1,4 @@
-//! Which address shows what? `/` for people, `/metrics` for Prometheus, `/healthz` for probes, `/api` for programs.
+//! Which address shows what? `/` and `/why` for people, `/metrics` for Prometheus, `/healthz` for probes, `/api` for programs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,14 @@ use crate::metrics;
 use crate::overview;
 use crate::process::Process;
 use crate::snapshot::{Health, Snapshot, Source};
+use crate::why;
 
 type Shared = Arc<dyn Source>;
 
 /// How many scrapes may run at a time: Prometheus needs one, a second one and a person a few more.
 const SCRAPES_MAX: usize = 4;
+/// How many reports about alerts may be made at a time: each asks other servers and searches the logs.
+const REPORTS_MAX: usize = 2;
 
 #[derive(Clone)]
 struct Scrapes {
@@ -38,6 +41,7 @@ pub fn router(source: Arc<dyn Source>) -> Router {
         .route("/api/status", get(status))
         .route("/api/sources", get(sources))
         .with_state(Arc::clone(&source))
+        .merge(report_router(Arc::clone(&source)))
         .merge(metrics_router(source))
 }
 
@@ -51,6 +55,17 @@ pub fn health_router(source: Arc<dyn Source>) -> Router {
     Router::new()
         .route("/healthz", get(health))
         .with_state(source)
+}
+
+fn report_router(source: Arc<dyn Source>) -> Router {
+    let scrapes = Scrapes {
+        source,
+        permits: Arc::new(Semaphore::new(REPORTS_MAX)),
+    };
+    Router::new()
+        .route("/why", get(why_page))
+        .route("/api/why", get(why_json))
+        .with_state(scrapes)
 }
 
 fn exposition_router(source: Arc<dyn Source>) -> Router {
@@ -72,6 +87,44 @@ async fn page(State(source): State<Shared>) -> Response {
         "text/html; charset=utf-8",
         overview::render(&source.snapshot()),
     )
+}
+
+/// The likely causes of what fires, for people.
+async fn why_page(State(scrapes): State<Scrapes>) -> Response {
+    let source = Arc::clone(&scrapes.source);
+    match report(scrapes).await {
+        Err(refusal) => refusal,
+        Ok(report) => {
+            let host = source.snapshot().host;
+            let report = report.as_ref().map_err(String::as_str);
+            typed("text/html; charset=utf-8", why::render(&host, report))
+        }
+    }
+}
+
+/// The same for programs; 502 where nobody could be asked.
+async fn why_json(State(scrapes): State<Scrapes>) -> Response {
+    match report(scrapes).await {
+        Err(refusal) => refusal,
+        Ok(Ok(report)) => json(&report),
+        Ok(Err(why)) => (StatusCode::BAD_GATEWAY, typed(PLAIN, format!("{why}\n"))).into_response(),
+    }
+}
+
+/// Asked in a thread that may wait; no more than a few at a time.
+async fn report(scrapes: Scrapes) -> Result<Result<why::Report, String>, Response> {
+    let Ok(permit) = Arc::clone(&scrapes.permits).try_acquire_owned() else {
+        let text = "too many reports at a time\n".to_owned();
+        return Err((StatusCode::SERVICE_UNAVAILABLE, typed(PLAIN, text)).into_response());
+    };
+    let asked = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        scrapes.source.why()
+    });
+    asked.await.map_err(|error| {
+        tracing::error!(%error, "cannot make a report");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
 }
 
 async fn style() -> Response {

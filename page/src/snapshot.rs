@@ -23,6 +23,12 @@ pub trait Source: Send + Sync {
         own
     }
 
+    /// What is the likely cause of what fires, or why that can't be told. It may take seconds, and is asked in a thread
+    /// that may wait.
+    fn why(&self) -> Result<crate::why::Report, String> {
+        Err("nobody looks for alerts here".to_owned())
+    }
+
     /// The agents in JVMs that Prometheus is to scrape itself, as its HTTP service discovery reads them (JSON); none
     /// where nobody looks for JVMs.
     fn jvm_agents(&self) -> Option<String> {

@@ -52,10 +52,17 @@ impl<'a> Walk<'a> {
         let ends = ends(topology);
         let depths = depths(topology.classes().len(), &ends);
         let mut order: Vec<usize> = (0..alerts.len()).collect();
-        // Within a class the list's order says what is deeper.
+        // Within a class the gravest stands for the thing; of equal ones the list's order says what is deeper.
         order.sort_by_key(|&alert| {
             let (class, rank) = ranks[alert].unzip();
-            (class.map(|class| depths[class]), class, rank, alert)
+            let gravity = super::gravity(&alerts[alert]);
+            (
+                class.map(|class| depths[class]),
+                class,
+                gravity,
+                rank,
+                alert,
+            )
         });
         let mut upstream: HashMap<usize, Vec<usize>> = HashMap::new();
         for (index, end) in ends.iter().enumerate() {

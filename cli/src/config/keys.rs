@@ -6,6 +6,7 @@ use super::raw::RawConfig;
 use super::values::Read;
 use yaml::document::Node;
 
+mod alerts;
 mod collect;
 mod dead_letters;
 mod derive;
@@ -79,6 +80,8 @@ pub enum Kind {
     Patterns,
     /// One URL or a list of them.
     Urls,
+    /// One URL.
+    Url,
     /// A list of words.
     Names,
 }
@@ -140,6 +143,11 @@ pub const SECTIONS: &[Section] = &[
         name: "store",
         about: "How long the embedded store keeps lines.",
         keys: store::KEYS,
+    },
+    Section {
+        name: "alerts",
+        about: "Where `nodetap why` and the page read which alerts fire.",
+        keys: alerts::KEYS,
     },
     Section {
         name: "export",

@@ -11,6 +11,7 @@ use collector::discover::RawRule;
 use collector::redact::RawPattern;
 use elastic::Secret;
 
+use super::alerts::RawAlerts;
 use super::export::RawExport;
 
 /// What was written for each key that is set, by path; its [`fmt::Debug`] shows no value, for some are secrets.
@@ -54,6 +55,8 @@ pub struct RawConfig {
     pub reserve: RawReserve,
     /// `store`
     pub store: RawStore,
+    /// `alerts`
+    pub alerts: RawAlerts,
     /// `export`
     pub export: RawExport,
 }

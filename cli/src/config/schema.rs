@@ -85,6 +85,7 @@ fn definition(kind: Kind) -> &'static str {
         Kind::Texts => "texts",
         Kind::DeriveRules => "derive_rules",
         Kind::Patterns => "patterns",
+        Kind::Url => "url",
         Kind::Urls => "urls",
         Kind::Names => "names",
     }
@@ -113,6 +114,7 @@ fn definitions() -> Value {
         "address": text(":[0-9]+$"),
         "start": or(zero_or(&duration), json!({ "enum": ["beginning", "end"] })),
         "globs": { "type": "array", "items": text(r"^/|\$") },
+        "url": text("^https?://"),
         "urls": or(text("^https?://"), json!({ "type": "array", "items": text(r"^https?://|\$") })),
         "names": { "type": "array", "items": { "$ref": "#/$defs/text" } },
         "texts": { "type": "array", "items": { "$ref": "#/$defs/text" } },

@@ -12,13 +12,15 @@ const EITHER: [(&str, &str); 4] = [
 ];
 
 /// Keys that mean nothing without one of others.
-const NEEDS: [(&str, &[&str]); 3] = [
+const NEEDS: [(&str, &[&str]); 5] = [
     (
         "elasticsearch.user",
         &["elasticsearch.password", "elasticsearch.password_file"],
     ),
     ("elasticsearch.password", &["elasticsearch.user"]),
     ("elasticsearch.password_file", &["elasticsearch.user"]),
+    ("alerts.user", &["alerts.password_file"]),
+    ("alerts.password_file", &["alerts.user"]),
 ];
 
 /// What is wrong with the keys that are set, each with its line.

@@ -21,7 +21,7 @@ mod export;
 mod derive;
 
 pub(super) use cluster::{
-    MODES, TEMPLATES, index_prefix, mode, path, secret, template, urls, user,
+    MODES, TEMPLATES, index_prefix, mode, path, secret, template, url, urls, user,
 };
 pub(super) use export::{ping_targets, probes, subnets};
 

@@ -13,6 +13,7 @@ use page::snapshot::Reload;
 use page::{Snapshot, Source, StoreSize};
 
 use super::further;
+use crate::why::Asker;
 
 /// How long one snapshot waits for the loop before the last one is shown again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,6 +28,8 @@ pub(super) struct Watch {
     store: Option<PathBuf>,
     /// The node's plumbing, with `up`.
     exporter: Option<Arc<Exporter>>,
+    /// Who can be asked about alerts.
+    asker: Asker,
     reload: Mutex<Reload>,
     stage: Mutex<Stage>,
     last: Mutex<Last>,
@@ -58,6 +61,7 @@ impl Watch {
         state: String,
         store: Option<PathBuf>,
         exporter: Option<Arc<Exporter>>,
+        asker: Asker,
     ) -> Self {
         let last = Last {
             status: Arc::new(nothing_yet()),
@@ -69,6 +73,7 @@ impl Watch {
             state,
             store,
             exporter,
+            asker,
             reload: Mutex::new(Reload::successful(seconds_now())),
             stage: Mutex::new(Stage::Starting),
             last: Mutex::new(last),
@@ -200,6 +205,16 @@ impl Source for Watch {
             .handle()
             .and_then(|handle| handle.derived(PATIENCE.min(patience)));
         further::add(own, self.exporter.as_deref(), derived, patience)
+    }
+
+    fn why(&self) -> Result<page::why::Report, String> {
+        if self.asker.is_blind() {
+            return Err(
+                "No Alertmanager and no Prometheus is named: set them in the section `alerts` of the configuration."
+                    .to_owned(),
+            );
+        }
+        self.asker.report().map_err(|error| format!("{error:#}"))
     }
 
     fn jvm_agents(&self) -> Option<String> {

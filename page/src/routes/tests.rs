@@ -17,6 +17,16 @@ impl Source for Still {
         format!("{own}further_patience_seconds {}\n", patience.as_secs_f64())
     }
 
+    fn why(&self) -> Result<why::Report, String> {
+        match self.0.host.as_str() {
+            "collect" => Err("nobody is named".to_owned()),
+            _ => Ok(why::Report {
+                asked: "http://am".to_owned(),
+                ..why::Report::default()
+            }),
+        }
+    }
+
     fn jvm_agents(&self) -> Option<String> {
         (self.0.host != "collect").then(|| "[]".to_owned())
     }
@@ -148,4 +158,22 @@ fn only_a_hanging_loop_is_a_reason_to_restart() {
         answer.ends_with("the collector's loop has not turned for 61 s\n"),
         "{answer}"
     );
+}
+
+#[test]
+fn who_asks_why_gets_a_report_or_the_reason_that_there_is_none() {
+    let address = serve(testing::snapshot(&[]));
+    assert!(get(address, "/why").contains("Nothing fires, says http://am."));
+    let json = get(address, "/api/why");
+    assert!(
+        json.starts_with("HTTP/1.0 200 OK\r\n") && json.contains("\"asked\":\"http://am\""),
+        "{json}"
+    );
+    let snapshot = Snapshot {
+        host: "collect".to_owned(),
+        ..testing::snapshot(&[])
+    };
+    let address = serve(snapshot);
+    assert!(get(address, "/why").contains("nobody is named"));
+    assert!(get(address, "/api/why").starts_with("HTTP/1.0 502 "));
 }

@@ -29,7 +29,8 @@ pub(in crate::config) fn urls(node: &Node) -> Read<Vec<String>> {
     Ok(urls)
 }
 
-fn url(node: &Node) -> Read<String> {
+/// One URL.
+pub(in crate::config) fn url(node: &Node) -> Read<String> {
     let text = text(node, "a URL, as in `https://es.example:9200`")?;
     match elastic::parse_url(text) {
         Ok(_) => Ok(text.to_owned()),
