@@ -4,6 +4,18 @@
 
 mod tree;
 
+pub mod files;
+
+pub mod runbook;
+
+pub mod values;
+
+pub mod rules;
+
 pub mod topology;
+
+pub mod inhibit;
+
+pub mod render;
 
 pub mod why;

@@ -44,13 +44,20 @@ impl<'a> Fields<'a> {
 
     /// The text under a key; empty where there is none.
     pub(crate) fn text(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> String {
-        let Some(node) = self.take(key) else {
-            return String::new();
-        };
+        self.optional(key, problems).unwrap_or_default()
+    }
+
+    /// The text under a key, if there is one.
+    pub(crate) fn optional(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<String> {
+        let node = self.take(key)?;
         if text(node).is_none() {
             problems.push(Problem::at(node.line, format!("`{key}` must be a text")));
         }
-        text(node).unwrap_or_default().to_owned()
+        text(node).map(ToOwned::to_owned)
     }
 
     /// `true` or `false` under a key.

@@ -84,6 +84,8 @@ pub enum Command {
     Why(Why),
     /// What Elasticsearch refused for good: list it, send it again
     DeadLetters(DeadLetters),
+    /// The alert rules: list them, render them for Prometheus and Alertmanager, run their tests
+    Rules(Rules),
     /// Configuration and environment: what is wrong and how to mend it
     Check(Check),
     /// The configuration: what is in force, and its schema
@@ -310,4 +312,80 @@ fn server_url(text: &str) -> Result<String, elastic::UrlError> {
 /// A URL that a cluster can have.
 fn cluster_url(text: &str) -> Result<String, elastic::UrlError> {
     elastic::parse_url(text).map(|_| text.to_owned())
+}
+
+/// `nodetap rules`
+#[derive(Clone, Debug, Args)]
+pub struct Rules {
+    /// What to do
+    #[command(subcommand)]
+    pub action: RulesAction,
+}
+
+/// What to do with the rules.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RulesAction {
+    /// Each alert with its severity and one line
+    List(RulesList),
+    /// Write files that Prometheus, its operator or Alertmanager can load
+    Render(RulesRender),
+    /// Run the rules' own tests with promtool
+    Test(RulesTest),
+}
+
+/// `nodetap rules list`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RulesList {
+    /// One JSON object for each line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nodetap rules render`
+#[derive(Clone, Debug, Args)]
+pub struct RulesRender {
+    /// What the files are for
+    #[arg(long, value_enum, default_value_t = RulesFormat::Prometheus)]
+    pub format: RulesFormat,
+    /// Where they are written to
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// What differs in this place (docs/alerts.md lists the values)
+    #[command(flatten)]
+    pub choice: RulesChoice,
+}
+
+/// `nodetap rules test`
+#[derive(Clone, Debug, Args)]
+pub struct RulesTest {
+    /// The promtool to use
+    #[arg(long, value_name = "PATH", default_value = "promtool")]
+    pub promtool: PathBuf,
+    /// What differs in this place; the tests run on the defaults, and this is checked besides
+    #[command(flatten)]
+    pub choice: RulesChoice,
+}
+
+/// Values and optional files.
+#[derive(Clone, Debug, Args)]
+pub struct RulesChoice {
+    /// What differs in this place (docs/alerts.md lists the values)
+    #[arg(long, value_name = "FILE")]
+    pub values: Option<PathBuf>,
+    /// Optional rules too: one of their topics, or all (may be given several times)
+    #[arg(long, value_name = "TOPIC")]
+    pub optional: Vec<String>,
+}
+
+/// What rendered rules are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    /// Files for `rule_files`
+    Prometheus,
+    /// Objects of the kind `PrometheusRule`
+    Prometheusrule,
+    /// Alertmanager's configuration, with inhibition from the topology
+    Alertmanager,
+    /// Files for `rule_files`, in JSON
+    Json,
 }

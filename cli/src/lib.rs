@@ -40,6 +40,8 @@ mod why;
 
 mod dead_letters;
 
+mod rules;
+
 mod check;
 
 mod show;
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
         | Command::Jvm(_)
         | Command::Why(_)
         | Command::DeadLetters(_)
+        | Command::Rules(_)
         | Command::Check(_)
         | Command::Config(_) => "warn",
     });
@@ -82,6 +85,7 @@ fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
         Command::Jvm(args) => jvm::run(&place, args),
         Command::Why(args) => why::run(&place, &cli.common, args),
         Command::DeadLetters(args) => dead_letters::run(&place, *args),
+        Command::Rules(args) => rules::run(args),
         Command::Check(_) => check::run(&place),
         Command::Config(args) => show::run(&place, *args),
     }
