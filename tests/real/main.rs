@@ -35,6 +35,7 @@ mod jvm;
 mod keepalived;
 mod kubelet;
 mod manifests;
+mod node_exporter;
 mod opensearch;
 mod schema;
 mod scraping;

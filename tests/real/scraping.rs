@@ -205,13 +205,13 @@ fn answer(mut stream: &TcpStream, whole: &str) -> std::io::Result<()> {
 }
 
 /// Debian's Prometheus, on the loopback.
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     curl: Curl,
 }
 
 impl Prometheus {
-    fn start(directory: &Path) -> Self {
+    pub(crate) fn start(directory: &Path) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("find a port");
         let address = free.local_addr().expect("an address");
         drop(free);
@@ -235,20 +235,25 @@ impl Prometheus {
         Self { child, curl }
     }
 
-    fn answer(&self, path: &str) -> Value {
+    pub(crate) fn answer(&self, path: &str) -> Value {
         until(path, || match self.curl.json("GET", path, None)? {
             (200, answer) => Ok(answer),
             other => Err(format!("{other:?}")),
         })
     }
 
-    /// The labels of the one series that a query finds, once it is there.
-    fn labels(&self, query: &str) -> Value {
+    /// The answer to a query.
+    pub(crate) fn query(&self, query: &str) -> Value {
         let encoded = query
             .bytes()
             .fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
+        self.answer(&format!("/api/v1/query?query={encoded}"))
+    }
+
+    /// The labels of the one series that a query finds, once it is there.
+    fn labels(&self, query: &str) -> Value {
         until(query, || {
-            let answer = self.answer(&format!("/api/v1/query?query={encoded}"));
+            let answer = self.query(query);
             match answer["data"]["result"].as_array().map(Vec::as_slice) {
                 Some([one]) => Ok(one["metric"].clone()),
                 _ => Err(answer.to_string()),

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes a component of the real tests and prints where it is:  prepare.sh [COMPONENT]
-# Components: kubelet, control-plane, packages, bird, image, duckdb, elasticsearch, opensearch, jvm, prometheus-types. Without a name it makes all.
+# Components: kubelet, control-plane, packages, bird, node-exporter, image, duckdb, elasticsearch, opensearch, jvm, prometheus-types. Without a name it makes all.
 #
 # Everything comes from public package registries (Go modules, Debian packages, PyPI, Maven) and is kept in the user's
 # cache under a name made of what it was made from, so a second run, or CI with a saved cache, makes nothing.
@@ -58,6 +58,7 @@ unpack() { # DIR PACKAGE...
 }
 make_packages() { unpack "$1" "${packages[@]}"; }
 make_bird() { unpack "$1" bird2 libssh-gcrypt-4; }
+make_node_exporter() { unpack "$1" prometheus-node-exporter; }
 debian() { . /etc/os-release && echo "$ID$VERSION_ID"; }
 
 # One image, one layer, one static program; the layout is what both `ctr images import` and `docker load` read.
@@ -148,12 +149,13 @@ case ${1-} in
     control-plane) cached control-plane "$(cd "$here/control-plane" && key go.mod go.sum main.go)" ;;
     packages) cached packages "$(echo "${packages[@]}" | key)-$(debian)" ;;
     bird) cached bird "$(debian)" ;;
+    node-exporter) cached node-exporter "$(debian)" ;;
     image) cached image "$(cd "$here" && key writer/main.go components/prepare.sh)" ;;
     elasticsearch) cached elasticsearch "$(cd "$here/elasticsearch" && key pom.xml stand-in/*)" ;;
     opensearch) cached opensearch "$(cd "$here/opensearch" && key pom.xml)" ;;
     jvm) cached jvm "$({ (cd "$here/jvm" && key App.java ./*.xml ./*.yaml); (cd "$agent" && key pom.xml src/main/java/nodetap/jvm/*); } | key)" ;;
     prometheus-types) cached prometheus-types "$(cd "$here/prometheus-types" && key go.mod go.sum main.go)" ;;
     duckdb) cached duckdb "$duckdb_version-$(python3 --version | tr -d ' ')" ;;
-    '') for component in packages bird image duckdb elasticsearch opensearch jvm prometheus-types kubelet control-plane; do "$0" "$component"; done ;;
+    '') for component in packages bird node-exporter image duckdb elasticsearch opensearch jvm prometheus-types kubelet control-plane; do "$0" "$component"; done ;;
     *) echo "usage: prepare.sh [COMPONENT]" >&2; exit 2 ;;
 esac
