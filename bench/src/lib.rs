@@ -17,5 +17,6 @@ pub mod generate;
 pub mod limit;
 pub mod sink;
 pub mod meter;
+pub mod director;
 pub mod report;
 pub mod scenario;

@@ -18,6 +18,7 @@ mod live;
 mod idle;
 mod bare;
 mod shipped;
+mod director;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -52,6 +53,8 @@ pub enum Scenario {
     SinkOutage,
     /// Old logs to an Elasticsearch that refuses some items, requests and connections
     SinkFaults,
+    /// A director of 2,000 virtual servers: from the kernel's bytes to Prometheus' text
+    Director,
 }
 
 /// Where and how large.
@@ -91,6 +94,7 @@ pub fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Outcome> {
         Scenario::SinkCrashBackfill => shipped::measure_crash_backfill(settings),
         Scenario::SinkOutage => shipped::measure_outage(settings),
         Scenario::SinkFaults => shipped::measure_faults(settings),
+        Scenario::Director => director::measure(settings),
     }
 }
 

@@ -45,6 +45,21 @@ pub enum Protocol {
     Netfilter,
 }
 
+/// Whoever answers: the kernel, or what stands in for it where there is none like it.
+pub trait Answers {
+    /// The number of a generic family, `None` when there is none of that name.
+    fn family(&mut self, name: &str) -> Result<Option<u16>, NetlinkError>;
+
+    /// Takes a request and hands over each message of the answer.
+    fn ask(
+        &mut self,
+        kind: u16,
+        dump: bool,
+        body: Vec<u8>,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<(), NetlinkError>;
+}
+
 /// A socket to the kernel.
 #[derive(Debug)]
 pub struct Netlink {
@@ -196,6 +211,22 @@ impl Netlink {
                 return Ok(false);
             }
         }
+    }
+}
+
+impl Answers for Netlink {
+    fn family(&mut self, name: &str) -> Result<Option<u16>, NetlinkError> {
+        Self::family(self, name)
+    }
+
+    fn ask(
+        &mut self,
+        kind: u16,
+        dump: bool,
+        body: Vec<u8>,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<(), NetlinkError> {
+        Self::ask(self, kind, dump, body, each)
     }
 }
 

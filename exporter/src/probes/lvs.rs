@@ -196,7 +196,7 @@ impl Names {
 }
 
 /// Emits a director. Pure.
-fn emit(director: &Director, env: &str, mapping: Option<&Mapping>, out: &mut Families) {
+pub fn emit(director: &Director, env: &str, mapping: Option<&Mapping>, out: &mut Families) {
     if let Some(buckets) = director.table_buckets {
         out.push(&TABLE_SIZE, &Labels::none(), buckets);
         let wide = director.services.iter().all(|service| service.wide);

@@ -6,8 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::netlink::{
-    Attributes, Netlink, NetlinkError, Protocol as Channel, attribute, generic, generic_attributes,
-    nest,
+    Answers, Attributes, Netlink, NetlinkError, Protocol as Channel, attribute, generic,
+    generic_attributes, nest,
 };
 
 use super::table::{Counters, Destination, Forward, Key, Protocol, Service};
@@ -52,21 +52,25 @@ pub struct Daemon {
     pub id: u32,
 }
 
-/// Asks for everything. `None`: the kernel has no IPVS.
+/// Asks the kernel for everything. `None`: it has no IPVS.
 pub fn ask() -> Result<Option<Director>, NetlinkError> {
-    let mut netlink = Netlink::open(Channel::Generic)?;
+    read(&mut Netlink::open(Channel::Generic)?)
+}
+
+/// Asks whoever answers for everything. `None`: it has no IPVS.
+pub fn read(netlink: &mut impl Answers) -> Result<Option<Director>, NetlinkError> {
     let Some(family) = netlink.family(FAMILY)? else {
         return Ok(None);
     };
     let mut director = Director::default();
-    netlink.ask(family, false, generic(GET_INFO), |message| {
+    netlink.ask(family, false, generic(GET_INFO), &mut |message| {
         director.table_buckets = generic_attributes(message.body).get(2).and_then(u32_of);
     })?;
-    netlink.ask(family, true, generic(GET_DAEMON), |message| {
+    netlink.ask(family, true, generic(GET_DAEMON), &mut |message| {
         director.daemons.extend(daemon(message.body));
     })?;
     let services = &mut director.services;
-    netlink.ask(family, true, generic(GET_SERVICE), |message| {
+    netlink.ask(family, true, generic(GET_SERVICE), &mut |message| {
         if services.len() < SERVICES_MAX {
             services.extend(service(message.body));
         }
@@ -77,7 +81,7 @@ pub fn ask() -> Result<Option<Director>, NetlinkError> {
         body.extend(nest(SERVICE, &name(&service.key)?)?);
         let of = service.key;
         let destinations = &mut service.destinations;
-        let asked = netlink.ask(family, true, body, |message| {
+        let asked = netlink.ask(family, true, body, &mut |message| {
             if destinations.len() < room {
                 destinations.extend(destination(message.body, &of));
             }
