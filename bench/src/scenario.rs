@@ -19,6 +19,7 @@ mod idle;
 mod bare;
 mod shipped;
 mod director;
+mod jvm;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -55,6 +56,8 @@ pub enum Scenario {
     SinkFaults,
     /// A director of 2,000 virtual servers: from the kernel's bytes to Prometheus' text
     Director,
+    /// Scrapes of a node with a hundred JVMs
+    Jvm,
 }
 
 /// Where and how large.
@@ -95,6 +98,7 @@ pub fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Outcome> {
         Scenario::SinkOutage => shipped::measure_outage(settings),
         Scenario::SinkFaults => shipped::measure_faults(settings),
         Scenario::Director => director::measure(settings),
+        Scenario::Jvm => jvm::measure(settings),
     }
 }
 
