@@ -97,10 +97,9 @@ impl Probe for Jvms {
             .look(context.place, context.now)
             .map_err(|error| ProbeError::of_read(error, Reason::NoFile))?;
         let has_agent = |jvm: &Jvm| !jvm.facts.endpoints(context.place).is_empty();
-        if self.waits && found.iter().any(has_agent) {
+        if std::mem::take(&mut self.waits) && found.iter().any(has_agent) {
             let patience = Instant::now() + FIRST_ROUND;
             self.told.wait(patience.min(context.deadline));
-            self.waits = false;
         }
         for jvm in &found {
             emit(jvm, self.told.has(&jvm.facts), out);

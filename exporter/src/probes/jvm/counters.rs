@@ -49,10 +49,16 @@ fn file(inside: &Inside, user: &str, name: &str, uid: u32) -> Result<Perf, NoPer
         if found.uid() != uid || found.links() != 1 {
             return Err(NoPerf::Untrusted);
         }
-        let before = found.read(perf::FILE_BYTES_MAX).map_err(refuse)?;
-        let after = found.read(perf::PROLOGUE_BYTES as u64).map_err(refuse)?;
-        let parsed = perf::parse(&before);
-        if parsed.is_ok() && perf::stamp(&before) != perf::stamp(&after) {
+        let file = found.open().map_err(refuse)?;
+        let bytes = found
+            .read_from(&file, perf::FILE_BYTES_MAX)
+            .map_err(refuse)?;
+        let after = found
+            .read_from(&file, perf::PROLOGUE_BYTES as u64)
+            .map_err(refuse)?;
+        let before = perf::stamp(&bytes);
+        let parsed = perf::parse(bytes);
+        if parsed.is_ok() && before != perf::stamp(&after) {
             continue;
         }
         return parsed.map_err(|error| match error {

@@ -24,6 +24,8 @@ const YOUNG: Duration = Duration::from_mins(1);
 const TICKS_PER_SECOND: f64 = 100.0;
 /// The most JVMs of a node.
 const JVMS_MAX: usize = 2_000;
+/// The most bytes of counters that are held at a time: those of three thousand JVMs that keep to the usual.
+const COUNTERS_BYTES_MAX: usize = 64 << 20;
 /// The largest note of an agent that is read, in bytes.
 const NOTE_BYTES_MAX: u64 = 256;
 /// Names of containers' logs: `<pod>_<namespace>_<container>-<id>.log`.
@@ -87,11 +89,18 @@ impl Finder {
     pub fn look(&mut self, place: &Place, now: SystemTime) -> Result<Vec<Jvm>, ReadError> {
         let uptime = place.text("proc/uptime").ok();
         let uptime = uptime.and_then(|text| text.split(' ').next()?.parse().ok());
+        let mut room = COUNTERS_BYTES_MAX;
         let mut found: Vec<Jvm> = self
             .facts(place, now)?
             .into_iter()
             .map(|facts| {
                 let perf = counters::read(place, &facts, is_young(uptime, facts.start_ticks));
+                let perf = perf.and_then(|perf| {
+                    room = room
+                        .checked_sub(perf.kept_bytes())
+                        .ok_or(NoPerf::TooLarge)?;
+                    Ok(perf)
+                });
                 let name = name(&facts, perf.as_ref().ok());
                 Jvm { facts, name, perf }
             })
@@ -147,11 +156,13 @@ impl Finder {
             Some(known) if known.facts.is_none() && !is_old => None,
             _ => facts(place, pid, start_ticks, &program, names).map(Arc::new),
         };
+        // A JVM that has its counters will not become anything else.
+        let has_counters = |facts: &Arc<Facts>| facts.mapped.counters.is_some();
         let known = Known {
             program,
             start_ticks,
             first_seen,
-            is_settled: is_old,
+            is_settled: is_old || facts.as_ref().is_some_and(has_counters),
             facts: facts.clone(),
         };
         self.known.insert(pid, known);

@@ -4,7 +4,7 @@
 //! ever: every path is opened without following links, looked at, and only then read.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
@@ -113,6 +113,11 @@ impl Found {
         u64::from(self.stat.st_nlink)
     }
 
+    /// How large it is, in bytes.
+    pub fn size(&self) -> u64 {
+        self.stat.st_size.try_into().unwrap_or_default()
+    }
+
     /// Whether others than its owner may write to it.
     pub fn others_write(&self) -> bool {
         self.stat.st_mode & 0o022 != 0
@@ -138,10 +143,16 @@ impl Found {
 
     /// Reads a regular file, no more of it than said.
     pub fn read(&self, bytes_max: u64) -> Result<Vec<u8>, InsideError> {
-        let mut bytes = Vec::new();
-        self.open()?
-            .take(bytes_max)
-            .read_to_end(&mut bytes)
+        self.read_from(&self.open()?, bytes_max)
+    }
+
+    /// Reads from the beginning of what [`Self::open`] gave, no more of it than said.
+    pub fn read_from(&self, mut file: &File, bytes_max: u64) -> Result<Vec<u8>, InsideError> {
+        // One more than there should be, so that the end is seen by the same read.
+        let size = self.size().saturating_add(1).min(bytes_max);
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        file.rewind()
+            .and_then(|()| file.take(bytes_max).read_to_end(&mut bytes))
             .map_err(InsideError::from_io)?;
         Ok(bytes)
     }

@@ -4,7 +4,7 @@
 //! prologue of 32 bytes, then entries, each with a header of 20. Only what `HotSpot` itself calls valid is taken: whole
 //! numbers, and strings. The file belongs to a tenant: every offset is checked.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The largest file that is read, in bytes; the default has 32 KiB.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -27,8 +27,22 @@ const TEXT_BYTES_MAX: usize = 4096;
 pub struct Perf {
     /// Bytes of counters that did not fit into the file.
     pub overflow_bytes: u32,
-    numbers: BTreeMap<String, i64>,
-    texts: BTreeMap<String, String>,
+    /// The file; names stay in it, for a node has thousands of them in each scrape.
+    bytes: Vec<u8>,
+    /// By name; of two with one name the later counts.
+    counters: Vec<Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Counter {
+    name: Range<usize>,
+    value: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Number(i64),
+    Text(String),
 }
 
 /// What tells whether the file's structure changed while it was read.
@@ -72,7 +86,10 @@ struct Prologue {
 impl Perf {
     /// A number by its name.
     pub fn number(&self, name: &str) -> Option<i64> {
-        self.numbers.get(name).copied()
+        match self.value(name)? {
+            Value::Number(number) => Some(*number),
+            Value::Text(_) => None,
+        }
     }
 
     /// A count or a size; what is negative is none.
@@ -82,12 +99,32 @@ impl Perf {
 
     /// A text by its name.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.texts.get(name).map(String::as_str)
+        match self.value(name)? {
+            Value::Text(text) => Some(text),
+            Value::Number(_) => None,
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<&Value> {
+        let after = self
+            .counters
+            .partition_point(|counter| self.name(counter) <= name.as_bytes());
+        let last = self.counters.get(after.checked_sub(1)?)?;
+        (self.name(last) == name.as_bytes()).then_some(&last.value)
+    }
+
+    fn name(&self, counter: &Counter) -> &[u8] {
+        self.bytes.get(counter.name.clone()).unwrap_or_default()
     }
 
     /// How many counters there are.
     pub fn len(&self) -> usize {
-        self.numbers.len() + self.texts.len()
+        self.counters.len()
+    }
+
+    /// How much memory its names take, in bytes.
+    pub fn kept_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Whether there are none.
@@ -114,8 +151,8 @@ pub fn stamp(bytes: &[u8]) -> Result<Stamp, PerfError> {
 }
 
 /// Reads a file.
-pub fn parse(bytes: &[u8]) -> Result<Perf, PerfError> {
-    let (reader, prologue) = prologue(bytes)?;
+pub fn parse(mut bytes: Vec<u8>) -> Result<Perf, PerfError> {
+    let (reader, prologue) = prologue(&bytes)?;
     let Stamp {
         entries,
         used_bytes,
@@ -124,10 +161,7 @@ pub fn parse(bytes: &[u8]) -> Result<Perf, PerfError> {
     if used_bytes > bytes.len() || entries > bytes.len() / HEADER_BYTES {
         return Err(corrupt(8, "the file is cut off"));
     }
-    let mut perf = Perf {
-        overflow_bytes: prologue.overflow,
-        ..Perf::default()
-    };
+    let mut counters = Vec::with_capacity(entries);
     let mut at = prologue.entry_offset;
     for _ in 0..entries {
         let length = reader.size(at)?;
@@ -139,10 +173,22 @@ pub fn parse(bytes: &[u8]) -> Result<Perf, PerfError> {
             .checked_add(length)
             .filter(|end| length >= HEADER_BYTES && *end <= bytes.len())
             .ok_or(corrupt(at, "the entry does not fit"))?;
-        reader.entry(at, end, &mut perf)?;
+        counters.extend(reader.counter(at, end)?);
         at = end;
     }
-    Ok(perf)
+    counters.sort_by(|one, two| {
+        let name = |counter: &Counter| bytes.get(counter.name.clone());
+        name(one).cmp(&name(two))
+    });
+    let overflow_bytes = prologue.overflow;
+    // Half of a file is room for more.
+    bytes.truncate(at);
+    bytes.shrink_to_fit();
+    Ok(Perf {
+        overflow_bytes,
+        bytes,
+        counters,
+    })
 }
 
 fn prologue(bytes: &[u8]) -> Result<(Reader<'_>, Prologue), PerfError> {
@@ -216,7 +262,7 @@ impl Reader<'_> {
     }
 
     /// Reads the entry between two offsets; of another type than we know, it is passed over.
-    fn entry(&self, start: usize, end: usize, perf: &mut Perf) -> Result<(), PerfError> {
+    fn counter(&self, start: usize, end: usize) -> Result<Option<Counter>, PerfError> {
         let bad = |why| move || corrupt(start, why);
         let name_at = start.saturating_add(self.size(start + 4)?);
         let vector = self.size(start + 8)?;
@@ -226,12 +272,10 @@ impl Reader<'_> {
             .bytes
             .get(name_at..end)
             .and_then(until_nul)
-            .and_then(|name| std::str::from_utf8(name).ok())
             .ok_or_else(bad("a name that does not end"))?;
-        match (kind, vector, units) {
-            (LONG, 0, _) if data_at.saturating_add(8) <= end => {
-                perf.numbers.insert(name.to_owned(), self.long(data_at)?);
-            }
+        let name = name_at..name_at + name.len();
+        let value = match (kind, vector, units) {
+            (LONG, 0, _) if data_at.saturating_add(8) <= end => Value::Number(self.long(data_at)?),
             (LONG, 0, _) => return Err(corrupt(start, "a number outside of its entry")),
             (BYTE, 1.., UNITS_STRING) => {
                 let data = data_at
@@ -241,12 +285,11 @@ impl Reader<'_> {
                     .ok_or_else(bad("a text outside of its entry"))?;
                 let text = until_nul(data).unwrap_or(data);
                 let text = text.get(..TEXT_BYTES_MAX).unwrap_or(text);
-                let text = String::from_utf8_lossy(text).into_owned();
-                perf.texts.insert(name.to_owned(), text);
+                Value::Text(String::from_utf8_lossy(text).into_owned())
             }
-            _ => {}
-        }
-        Ok(())
+            _ => return Ok(None),
+        };
+        Ok(Some(Counter { name, value }))
     }
 }
 

@@ -23,6 +23,8 @@ pub enum NoPerf {
     NotReady,
     /// The file makes no sense.
     Corrupt,
+    /// The counters of all JVMs together are more than is held.
+    TooLarge,
     /// The file was removed under the JVM.
     Removed,
     /// The file is a link, or another user's.
@@ -57,6 +59,7 @@ impl NoPerf {
             Self::OpenJ9 => "openj9",
             Self::NotReady => "not_ready",
             Self::Corrupt => "corrupt",
+            Self::TooLarge => "too_large",
             Self::Removed => "removed",
             Self::Untrusted => "untrusted",
             Self::NoFile => "no_file",
@@ -79,6 +82,9 @@ impl NoPerf {
             Self::OpenJ9 => "OpenJ9 has no such counters: use an agent",
             Self::NotReady => "it is still starting",
             Self::Corrupt => "its counters can't be understood",
+            Self::TooLarge => {
+                "some JVMs of this node have very many counters: look for a large -XX:PerfDataMemorySize"
+            }
             Self::Removed => {
                 "something removed the file from /tmp: exclude /tmp/hsperfdata_* there"
             }

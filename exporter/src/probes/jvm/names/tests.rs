@@ -17,7 +17,7 @@ const COLLECTORS: [(&str, Collector); 5] = [
 
 fn captured(name: &str) -> Perf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hsperfdata");
-    perf::parse(&fs::read(folder.join(name)).unwrap()).unwrap()
+    perf::parse(fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
 #[test]
