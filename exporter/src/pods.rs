@@ -9,6 +9,10 @@ use crate::place::Place;
 
 /// Where kubelet has the pods' logs.
 const LOG_DIRECTORY: &str = "var/log/pods";
+/// Names of containers' logs: `<pod>_<namespace>_<container>-<id>.log`.
+const CONTAINER_LOGS: &str = "var/log/containers";
+/// Digits of a container's id.
+const ID_DIGITS: usize = 64;
 
 /// A pod's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +27,10 @@ pub struct PodName {
 #[derive(Clone, Debug, Default)]
 pub struct Pods(HashMap<String, PodName>);
 
+/// The names of this node's containers by id.
+#[derive(Clone, Debug, Default)]
+pub struct Containers(HashMap<String, String>);
+
 // === impl Pods ===
 
 impl Pods {
@@ -36,6 +44,40 @@ impl Pods {
     pub fn of_cgroup(&self, text: &str) -> Option<&PodName> {
         self.0.get(&uid_of_cgroup(text)?)
     }
+}
+
+// === impl Containers ===
+
+impl Containers {
+    /// Lists the containers whose logs have links; none where there is no kubelet.
+    pub fn read(place: &Place) -> Self {
+        let names = place.names(CONTAINER_LOGS).unwrap_or_default();
+        Self(names.iter().filter_map(|name| container(name)).collect())
+    }
+
+    /// The container of a process, by the text of `/proc/<pid>/cgroup`.
+    pub fn of_cgroup(&self, text: &str) -> Option<&str> {
+        Some(self.0.get(container_id(text)?)?.as_str())
+    }
+}
+
+/// Takes `<pod>_<namespace>_<container>-<id>.log` apart.
+fn container(name: &str) -> Option<(String, String)> {
+    let (rest, id) = name.strip_suffix(".log")?.rsplit_once('-')?;
+    let container = rest.split('_').nth(2)?;
+    is_container_id(id).then(|| (id.to_owned(), container.to_owned()))
+}
+
+/// The container's id in the text of `/proc/<pid>/cgroup`.
+fn container_id(cgroup: &str) -> Option<&str> {
+    cgroup
+        .split(['/', '-', '.', ':', '\n'])
+        .find(|part| is_container_id(part))
+}
+
+/// Whether it is the id of a container: 64 hexadecimal digits.
+pub fn is_container_id(text: &str) -> bool {
+    text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Takes a log directory's name apart. Kubernetes allows no `_` in names.
@@ -113,5 +155,16 @@ mod tests {
             ("abc", "kube-system", "etcd-node-1")
         );
         assert_eq!(directory("lost+found"), None);
+    }
+
+    #[test]
+    fn names_of_containers() {
+        const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let name = format!("web-1_shop_app-x-{ID}.log");
+        assert_eq!(container(&name), Some((ID.to_owned(), "app-x".to_owned())));
+        assert_eq!(container("web_shop_app-12.log"), None);
+        assert_eq!(container_id(&format!("0::/kubepods/pod1/{ID}\n")), Some(ID));
+        assert_eq!(container_id(&format!("0::/x/docker-{ID}.scope")), Some(ID));
+        assert_eq!(container_id("0::/user.slice"), None);
     }
 }

@@ -11,6 +11,8 @@ use self::readiness::verdict::Readiness;
 use self::talkers::top::Top;
 
 pub mod bypass;
+pub mod calico;
+pub mod cgroup;
 pub mod conntrack;
 pub mod control_plane;
 pub mod jvm;
@@ -28,6 +30,8 @@ pub const PROBES: &[Entry] = &[
     keepalived::ENTRY,
     readiness::ENTRY,
     control_plane::ENTRY,
+    calico::ENTRY,
+    cgroup::ENTRY,
     jvm::ENTRY,
     // Strangers' families come last: of two kinds under one name the first stays.
     jvm::agents::ENTRY,

@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use std::time::Duration;
 use exporter::{Exporter, Selection, Settings};
 
 /// The probes that have something to read there.
-const PROBES: [&str; 8] = [
+const PROBES: [&str; 10] = [
     "bypass",
+    "calico",
+    "cgroup",
     "conntrack",
     "control_plane",
     "jvm",
@@ -43,6 +46,7 @@ fn golden_scrape_of_the_fixture_node() {
     jvm(node.path(), 4721, "web", "shop.jar", "-Xmx128m");
     let option = format!("-javaagent:/srv/nodetap-jvm-agent.jar=port={port}");
     jvm(node.path(), 4722, "sidecar-0", "app.Main", &option);
+    bird(node.path());
     let mut settings = Settings::new(node.path());
     settings.env = "lab".to_owned();
     settings.ping_gateways = false;
@@ -124,6 +128,7 @@ fn jvm(node: &Path, pid: u32, container: &str, program: &str, option: &str) {
             "cmdline",
             format!("java\0{option}\0{counts}\0{program}\0--password=secret\0"),
         ),
+        ("comm", "java\n".to_owned()),
         ("environ", String::new()),
         (
             "cgroup",
@@ -132,9 +137,55 @@ fn jvm(node: &Path, pid: u32, container: &str, program: &str, option: &str) {
     ] {
         fs::write(process.join(name), text).unwrap();
     }
+    let group = format!("kubepods/burstable/pod6765d78dbe42ccb8c28dde1dca835608/{id}");
+    cost(&node.join("sys/fs/cgroup").join(group));
     symlink("/jvm/bin/java", process.join("exe")).unwrap();
     let ours = fs::read_link("/proc/self/ns/net").unwrap();
     symlink(ours, process.join("ns/net")).unwrap();
+}
+
+/// What a container with half a CPU and 64 MiB uses.
+fn cost(group: &Path) {
+    fs::create_dir_all(group).unwrap();
+    for (name, text) in [
+        ("cgroup.procs", "1\n"),
+        (
+            "cpu.stat",
+            "usage_usec 2500000\nnr_periods 40\nnr_throttled 7\nthrottled_usec 1250000\n",
+        ),
+        ("cpu.max", "50000 100000\n"),
+        ("memory.current", "1000000\n"),
+        ("memory.max", "67108864\n"),
+        ("memory.stat", "inactive_file 400000\n"),
+        ("memory.events", "oom_kill 3\n"),
+    ] {
+        fs::write(group.join(name), text).unwrap();
+    }
+}
+
+/// Answers on Calico's socket as a BIRD once did.
+fn bird(node: &Path) {
+    let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bird");
+    let read = |name: &str| fs::read_to_string(captured.join(name)).unwrap();
+    let replies = [
+        "0001 BIRD 2.0.12 ready.\n".to_owned(),
+        "0016 Access restricted\n".to_owned(),
+        read("status-2.0.12.txt"),
+        read("protocols-2.0.12.txt"),
+    ];
+    fs::create_dir_all(node.join("run/calico")).unwrap();
+    let listener = UnixListener::bind(node.join("run/calico/bird.ctl")).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut questions = BufReader::new(stream.try_clone().unwrap()).lines();
+            for reply in &replies {
+                // Whoever asked may have gone.
+                drop(stream.write_all(reply.as_bytes()));
+                drop(questions.next());
+            }
+        }
+    });
 }
 
 fn container_id(node: &Path, container: &str) -> String {

@@ -22,6 +22,8 @@ mod stopwatch;
 mod truth;
 mod witness;
 
+mod bird;
+mod cgroup;
 mod conntrack;
 mod dashboards;
 mod docker;

@@ -76,12 +76,17 @@ impl Said {
 
 fn is_sample(text: &str) -> bool {
     [
+        "bird_",
+        "calico_",
+        "cgroup_",
         "conntrack_",
+        "felix_",
         "keepalived_",
         "lvs_",
         "node_",
         "nodetap_",
         "ping_",
+        "pod_",
         "readiness_",
     ]
     .iter()

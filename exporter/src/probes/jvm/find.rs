@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::place::{Place, ReadError};
-use crate::pods::{PodName, Pods};
+use crate::pods::{Containers, PodName, Pods};
 
 use super::counters;
 use super::inside::Inside;
@@ -28,10 +28,6 @@ const JVMS_MAX: usize = 2_000;
 const COUNTERS_BYTES_MAX: usize = 64 << 20;
 /// The largest note of an agent that is read, in bytes.
 const NOTE_BYTES_MAX: u64 = 256;
-/// Names of containers' logs: `<pod>_<namespace>_<container>-<id>.log`.
-const CONTAINER_LOGS: &str = "var/log/containers";
-/// Digits of a container's id.
-const ID_DIGITS: usize = 64;
 
 /// Finds JVMs, and remembers what can't change.
 #[derive(Debug, Default)]
@@ -265,9 +261,11 @@ fn facts(
         uid: effective(&status, "Uid:")?,
         gid: effective(&status, "Gid:")?,
         pod: names.pods.of_cgroup(&cgroup).cloned().unwrap_or_default(),
-        container: container_id(&cgroup)
-            .and_then(|id| names.containers.get(id).cloned())
-            .unwrap_or_default(),
+        container: names
+            .containers
+            .of_cgroup(&cgroup)
+            .unwrap_or_default()
+            .to_owned(),
         options: Options::read(&file("cmdline"), &file("environ")),
         mapped,
     })
@@ -288,34 +286,18 @@ fn effective(status: &str, name: &str) -> Option<u32> {
 /// Names that only the node's log directories know.
 struct Names {
     pods: Pods,
-    /// Containers by id.
-    containers: HashMap<String, String>,
+    containers: Containers,
 }
 
 // === impl Names ===
 
 impl Names {
     fn read(place: &Place) -> Self {
-        let names = place.names(CONTAINER_LOGS).unwrap_or_default();
         Self {
             pods: Pods::read(place),
-            containers: names.iter().filter_map(|name| container(name)).collect(),
+            containers: Containers::read(place),
         }
     }
-}
-
-/// Takes `<pod>_<namespace>_<container>-<id>.log` apart.
-fn container(name: &str) -> Option<(String, String)> {
-    let (rest, id) = name.strip_suffix(".log")?.rsplit_once('-')?;
-    let container = rest.split('_').nth(2)?;
-    (id.len() == ID_DIGITS).then(|| (id.to_owned(), container.to_owned()))
-}
-
-/// The container's id in the text of `/proc/<pid>/cgroup`.
-fn container_id(cgroup: &str) -> Option<&str> {
-    cgroup
-        .split(['/', '-', '.', ':', '\n'])
-        .find(|part| part.len() == ID_DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 // === impl Facts ===

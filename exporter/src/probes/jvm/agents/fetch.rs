@@ -67,20 +67,27 @@ pub fn fetch(request: &Request) -> (Result<String, Refusal>, Duration) {
 fn ask(request: &Request) -> Result<String, Refusal> {
     enter(request)?;
     let address = SocketAddr::new(address(request)?, request.endpoint.port);
-    let mut stream = TcpStream::connect_timeout(&address, left(request.deadline)?)
-        .map_err(|error| refusal(&error))?;
+    match get(address, "/metrics", request.deadline)? {
+        (200, text) => Ok(text),
+        _ => Err(Refusal::Status),
+    }
+}
+
+/// Asks for a page: its status and its text, bounded in size and time.
+pub fn get(address: SocketAddr, path: &str, deadline: Instant) -> Result<(u16, String), Refusal> {
+    let mut stream =
+        TcpStream::connect_timeout(&address, left(deadline)?).map_err(|error| refusal(&error))?;
     // With HTTP/1.0 the body ends with the connection, and is never in chunks.
     let head = format!(
-        "GET /metrics HTTP/1.0\r\nHost: {address}\r\nAccept: text/plain;version=0.0.4\r\nUser-Agent: nodetap\r\n\r\n"
+        "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: text/plain;version=0.0.4\r\nUser-Agent: nodetap\r\n\r\n"
     );
     stream
-        .set_write_timeout(Some(left(request.deadline)?))
+        .set_write_timeout(Some(left(deadline)?))
         .map_err(|error| refusal(&error))?;
     stream
         .write_all(head.as_bytes())
         .map_err(|error| refusal(&error))?;
-    let bytes = read(&mut stream, request.deadline)?;
-    body(&bytes)
+    answer(&read(&mut stream, deadline)?)
 }
 
 /// Enters the network namespace of the process, unless it is ours.
@@ -140,7 +147,7 @@ fn read(stream: &mut TcpStream, deadline: Instant) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Takes an answer apart; pure. Text that is no UTF-8 is refused with the rest that makes no sense.
-fn body(bytes: &[u8]) -> Result<String, Refusal> {
+fn answer(bytes: &[u8]) -> Result<(u16, String), Refusal> {
     let head_end = bytes
         .windows(4)
         .take(HEAD_BYTES_MAX)
@@ -153,9 +160,8 @@ fn body(bytes: &[u8]) -> Result<String, Refusal> {
     if !status.starts_with("HTTP/1.") {
         return Err(Refusal::Malformed);
     }
-    if status.split(' ').nth(1) != Some("200") {
-        return Err(Refusal::Status);
-    }
+    let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status = status.ok_or(Refusal::Malformed)?;
     let length = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length")
@@ -165,7 +171,8 @@ fn body(bytes: &[u8]) -> Result<String, Refusal> {
     if length.is_some_and(|length| length != body.len()) {
         return Err(Refusal::Malformed);
     }
-    String::from_utf8(body.to_vec()).map_err(|_error| Refusal::Malformed)
+    let text = String::from_utf8(body.to_vec()).map_err(|_error| Refusal::Malformed)?;
+    Ok((status, text))
 }
 
 fn refusal(error: &std::io::Error) -> Refusal {

@@ -49,7 +49,7 @@ fn whose_a_jvm_is() {
     process(root.path(), 101, "/bin/sh", "", 5000);
     let logs = root.path().join(format!("var/log/pods/shop_web-1_{UID}"));
     fs::create_dir_all(logs).unwrap();
-    let containers = root.path().join(CONTAINER_LOGS);
+    let containers = root.path().join("var/log/containers");
     fs::create_dir_all(&containers).unwrap();
     fs::write(containers.join(format!("web-1_shop_app-x-{ID}.log")), "").unwrap();
     let found = Finder::default()
@@ -146,14 +146,4 @@ fn a_process_is_young_by_the_machines_clock() {
     assert!(is_young(Some(100.0), 9_000));
     assert!(!is_young(Some(200.0), 9_000));
     assert!(!is_young(None, 9_000), "no clock, no excuse");
-}
-
-#[test]
-fn names_of_containers() {
-    let name = format!("web-1_shop_app-x-{ID}.log");
-    assert_eq!(container(&name), Some((ID.to_owned(), "app-x".to_owned())));
-    assert_eq!(container("web_shop_app-12.log"), None);
-    assert_eq!(container_id(&format!("0::/kubepods/pod1/{ID}\n")), Some(ID));
-    assert_eq!(container_id(&format!("0::/x/docker-{ID}.scope")), Some(ID));
-    assert_eq!(container_id("0::/user.slice"), None);
 }
