@@ -8,6 +8,7 @@ need perl perl
 need ip iproute2
 need iptables iptables
 need nft nftables
+need tc iproute2
 need conntrack conntrack
 need linux.uml user-mode-linux
 need modprobe kmod

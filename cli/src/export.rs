@@ -103,6 +103,7 @@ pub(crate) fn settings(place: &Place) -> exporter::Settings {
         })),
         ping_targets: config.ping_targets.clone(),
         ping_gateways: config.ping_gateways,
+        ping_from_pods: config.ping_from_pods,
         state: Some(place.state.join("export")),
         ..exporter::Settings::new(&place.root)
     }

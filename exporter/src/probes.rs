@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::probe::Entry;
 use crate::subnet::Subnet;
 
+use self::pod_readiness::PodReadiness;
 use self::readiness::target::Target;
 use self::readiness::verdict::Readiness;
 use self::talkers::top::Top;
@@ -18,6 +19,7 @@ pub mod control_plane;
 pub mod jvm;
 pub mod keepalived;
 pub mod lvs;
+pub mod pod_readiness;
 pub mod readiness;
 pub mod talkers;
 
@@ -29,6 +31,7 @@ pub const PROBES: &[Entry] = &[
     lvs::ENTRY,
     keepalived::ENTRY,
     readiness::ENTRY,
+    pod_readiness::ENTRY,
     control_plane::ENTRY,
     calico::ENTRY,
     cgroup::ENTRY,
@@ -60,10 +63,14 @@ pub struct Settings {
     pub ping_targets: Vec<Target>,
     /// Whether the default gateways are pinged.
     pub ping_gateways: bool,
+    /// Whether the targets are also asked from inside each pod's network.
+    pub ping_from_pods: bool,
     /// Where a probe remembers what must survive a restart.
     pub state: Option<PathBuf>,
     /// What the pings mean; `/ready` answers it.
     pub readiness: Arc<Readiness>,
+    /// The same for each pod; `/ready/<namespace>/<pod>` answers it.
+    pub pod_readiness: Arc<PodReadiness>,
     /// Which JVMs' numbers come from their agents.
     pub told_jvms: Arc<jvm::Told>,
     /// What is done with agents in JVMs, and where they are.
@@ -86,8 +93,10 @@ impl Settings {
             keepalived_log: None,
             ping_targets: Vec::new(),
             ping_gateways: true,
+            ping_from_pods: false,
             state: None,
             readiness: Arc::new(Readiness::default()),
+            pod_readiness: Arc::default(),
             told_jvms: Arc::default(),
             jvm_agents: Arc::default(),
         }

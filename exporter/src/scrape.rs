@@ -16,6 +16,7 @@ use crate::family::{DropReason, Families, Family};
 use crate::labels::Labels;
 use crate::place::Place;
 use crate::probe::{Context, Entry, Pace, Probe, Reason};
+use crate::probes::pod_readiness::{self, PodReadiness};
 use crate::probes::readiness::verdict::Readiness;
 use crate::probes::talkers::top::Top;
 use crate::probes::{PROBES, Settings, jvm, readiness};
@@ -70,6 +71,7 @@ pub const FAMILIES: &[Family] = &[SUCCESS, DURATION, AVAILABLE, LAST_RUN, SERIES
 pub struct Exporter {
     workers: Vec<Worker>,
     readiness: Arc<Readiness>,
+    pod_readiness: Option<Arc<PodReadiness>>,
     jvm_agents: Arc<jvm::agents::Shared>,
     top: Arc<Top>,
     dropped: Mutex<BTreeMap<(&'static str, DropReason), u64>>,
@@ -160,6 +162,9 @@ impl Exporter {
         Ok(Self {
             workers,
             readiness: Arc::clone(&settings.readiness),
+            pod_readiness: settings
+                .ping_from_pods
+                .then(|| Arc::clone(&settings.pod_readiness)),
             jvm_agents: Arc::clone(&settings.jvm_agents),
             top: Arc::clone(&settings.top),
             dropped: Mutex::new(BTreeMap::new()),
@@ -168,10 +173,17 @@ impl Exporter {
 
     /// Whether the node is ready, by its targets' answers; `None` where that probe is off.
     pub fn readiness(&self) -> Option<&Readiness> {
-        self.workers
-            .iter()
-            .any(|worker| worker.entry.name == readiness::ENTRY.name)
-            .then_some(&*self.readiness)
+        self.runs(readiness::ENTRY.name).then_some(&*self.readiness)
+    }
+
+    /// Whether pods are ready, by what answers from inside them; `None` where nobody asks there.
+    pub fn pod_readiness(&self) -> Option<&PodReadiness> {
+        self.runs(pod_readiness::ENTRY.name)
+            .then_some(self.pod_readiness.as_deref()?)
+    }
+
+    fn runs(&self, name: &str) -> bool {
+        self.workers.iter().any(|worker| worker.entry.name == name)
     }
 
     /// The agents in JVMs that Prometheus is to scrape itself, as its HTTP service discovery reads them.

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -63,7 +63,10 @@ pub fn router(exporter: Arc<Exporter>, own: Own, scrapes_max: usize) -> Router {
 
 /// What load balancers and `readinessProbe`s ask, for any process that has an exporter.
 pub fn ready_router(find: Find) -> Router {
-    Router::new().route("/ready", get(ready)).with_state(find)
+    Router::new()
+        .route("/ready", get(ready))
+        .route("/ready/{namespace}/{pod}", get(pod_ready))
+        .with_state(find)
 }
 
 /// For an address of its own: `/ready`, and whether the process works.
@@ -75,7 +78,7 @@ pub fn probe_router(exporter: Arc<Exporter>) -> Router {
 async fn index() -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/ready    whether the network behind this node answers\n/sd/jvm   agents in JVMs, for Prometheus' HTTP service discovery\n/healthz  whether this process works\n/debug/conntrack/top  who has the most connections, where `export.conntrack_top` is on\n",
+        "nodetap export\n\n/metrics  the node's plumbing (collect[]=PROBE, exclude[]=PROBE)\n/ready    whether the network behind this node answers; /ready/NAMESPACE/POD from inside a pod\n/sd/jvm   agents in JVMs, for Prometheus' HTTP service discovery\n/healthz  whether this process works\n/debug/conntrack/top  who has the most connections, where `export.conntrack_top` is on\n",
     )
         .into_response()
 }
@@ -86,7 +89,31 @@ async fn ready(State(find): State<Find>) -> Response {
     let Some(readiness) = exporter.as_deref().and_then(Exporter::readiness) else {
         return refuse(StatusCode::NOT_FOUND, &"the probe `readiness` is off");
     };
-    let (code, text) = readiness.answer(SystemTime::now());
+    say_ready(readiness.answer(SystemTime::now()))
+}
+
+/// The same for a pod. 404 also for a pod that has no network of its own here: who asks for one asks for the node.
+async fn pod_ready(
+    State(find): State<Find>,
+    Path((namespace, pod)): Path<(String, String)>,
+) -> Response {
+    let exporter = find();
+    let Some(pods) = exporter.as_deref().and_then(Exporter::pod_readiness) else {
+        return refuse(
+            StatusCode::NOT_FOUND,
+            &"nothing is asked from inside pods: `export.ping_from_pods` is off",
+        );
+    };
+    match pods.answer(&namespace, &pod, SystemTime::now()) {
+        Some(answer) => say_ready(answer),
+        None => refuse(
+            StatusCode::NOT_FOUND,
+            &"no pod of this name with a network of its own is known on this node",
+        ),
+    }
+}
+
+fn say_ready((code, text): (u16, String)) -> Response {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),

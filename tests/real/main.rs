@@ -39,6 +39,7 @@ mod kubelet;
 mod manifests;
 mod node_exporter;
 mod opensearch;
+mod readiness;
 mod schema;
 mod scraping;
 mod web_config;

@@ -29,6 +29,8 @@ pub struct RawExport {
     pub jvm_discovery: Option<bool>,
     /// `export.ping_gateways`
     pub ping_gateways: Option<bool>,
+    /// `export.ping_from_pods`
+    pub ping_from_pods: Option<bool>,
     /// `export.ping_targets`
     pub ping_targets: Option<Vec<Target>>,
 }
@@ -56,6 +58,8 @@ pub struct Export {
     pub jvm_discovery: bool,
     /// Whether default gateways are pinged.
     pub ping_gateways: bool,
+    /// Whether the targets are asked from inside pods too.
+    pub ping_from_pods: bool,
     /// Who else is pinged.
     pub ping_targets: Vec<Target>,
 }
@@ -75,6 +79,7 @@ impl From<RawExport> for Export {
             keepalived_log,
             jvm_discovery,
             ping_gateways,
+            ping_from_pods,
             ping_targets,
         } = raw;
         Self {
@@ -88,6 +93,7 @@ impl From<RawExport> for Export {
             keepalived_log,
             jvm_discovery: jvm_discovery.unwrap_or(false),
             ping_gateways: ping_gateways.unwrap_or(true),
+            ping_from_pods: ping_from_pods.unwrap_or(false),
             ping_targets: ping_targets.unwrap_or_default(),
         }
     }

@@ -274,7 +274,10 @@ fn every_key_changes_the_configuration() {
         "export.ping_targets" => "[core_switch=10.0.0.1]",
         "collect.start" => "end",
         "collect.multiline" => "java",
-        "collect.app" | "export.jvm_discovery" | "export.conntrack_top" => "true",
+        "collect.app"
+        | "export.ping_from_pods"
+        | "export.jvm_discovery"
+        | "export.conntrack_top" => "true",
         "export.conntrack_bypass" => "[10.0.0.0/8]",
         "discover.volumes" | "export.ping_gateways" => "false",
         "discover.volume_depth_max"

@@ -119,6 +119,18 @@ pub(super) const KEYS: &[Key] = &[
         set: |raw, node| values::flag(node).map(|value| raw.export.ping_gateways = Some(value)),
     },
     Key {
+        path: "export.ping_from_pods",
+        default: "false",
+        effect: "Whether the gateways and targets are also asked from inside the network of each pod, every three seconds, so \
+                 that a pod's own path is tested without anything in the pod. `/ready/NAMESPACE/POD` answers it.",
+        edges: "Needs CAP_SYS_ADMIN, which the DaemonSet does not ask for, and the node's /proc (`hostPID`). At most 500 pods and 16 targets; three silences are a \
+                failure, two answers its end. Pods in the node's own network have `/ready`.",
+        who: "Whose pods should not get traffic that they can't answer.",
+        kind: Kind::Flag,
+        live: false,
+        set: |raw, node| values::flag(node).map(|value| raw.export.ping_from_pods = Some(value)),
+    },
+    Key {
         path: "export.ping_targets",
         default: "[]",
         effect: "Who must answer for the node to be ready, as `ROLE=ADDRESS` or `ROLE=NAME@ADDRESS`, for example \

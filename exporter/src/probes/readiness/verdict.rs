@@ -50,8 +50,12 @@ pub struct Verdict {
 }
 
 /// The verdict that rounds write and `/ready` reads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Readiness {
+    /// The node, or a pod as `namespace/pod`; for our log.
+    whose: String,
+    /// How old a verdict may be before it is none.
+    fresh: Duration,
     inner: Mutex<Inner>,
 }
 
@@ -125,7 +129,22 @@ impl Verdict {
 
 // === impl Readiness ===
 
+impl Default for Readiness {
+    fn default() -> Self {
+        Self::new("node", FRESH)
+    }
+}
+
 impl Readiness {
+    /// No verdict yet.
+    pub fn new(whose: &str, fresh: Duration) -> Self {
+        Self {
+            whose: whose.to_owned(),
+            fresh,
+            inner: Mutex::default(),
+        }
+    }
+
     /// Writes a round's verdict. The first one is no transition.
     pub fn judge(&self, verdict: Verdict, now: SystemTime) {
         let mut inner = self.lock();
@@ -134,7 +153,7 @@ impl Readiness {
             inner.changed = Some(now);
             if before.is_some() {
                 inner.transitions += 1;
-                tracing::warn!(ready = verdict.ready, why = %verdict.lines.join("; "), "readiness changed");
+                tracing::warn!(whose = %self.whose, ready = verdict.ready, why = %verdict.lines.join("; "), "readiness changed");
             }
         }
         inner.verdict = Some((verdict, now));
@@ -145,7 +164,11 @@ impl Readiness {
         let mut inner = self.lock();
         let (code, text) = match &inner.verdict {
             None => (503, "not known yet\n".to_owned()),
-            Some((_, judged)) if now.duration_since(*judged).is_ok_and(|age| FRESH < age) => {
+            Some((_, judged))
+                if now
+                    .duration_since(*judged)
+                    .is_ok_and(|age| self.fresh < age) =>
+            {
                 (503, "the probe of the targets hangs\n".to_owned())
             }
             Some((verdict, _)) => {
@@ -156,6 +179,13 @@ impl Readiness {
         };
         *inner.requests.entry(code).or_default() += 1;
         (code, text)
+    }
+
+    /// Whether it is ready, and whether only by its guard; `None` before the first round.
+    pub fn state(&self) -> Option<(bool, bool)> {
+        let inner = self.lock();
+        let (verdict, _) = inner.verdict.as_ref()?;
+        Some((verdict.ready, verdict.guarded))
     }
 
     /// How often it changed, and when last.
