@@ -37,6 +37,10 @@ pub struct RawExport {
 
 /// The section `export`.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the configuration"
+)]
 pub struct Export {
     /// Where metrics are served.
     pub listen: SocketAddr,

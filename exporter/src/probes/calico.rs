@@ -5,7 +5,7 @@
 //! stays out, for it would be taken for ours. BIRD is asked over its control socket and has the names of `bird_exporter`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::exposition;
@@ -247,7 +247,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 /// Asks the BIRD behind one socket.
-fn daemon(socket: &PathBuf, ip_version: &str, out: &mut Families, trouble: &mut Vec<&'static str>) {
+fn daemon(socket: &Path, ip_version: &str, out: &mut Families, trouble: &mut Vec<&'static str>) {
     match bird::ask(socket, ip_version, Instant::now() + TIMEOUT) {
         Ok(daemon) => {
             families::emit(&daemon, ip_version, out);

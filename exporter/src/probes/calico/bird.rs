@@ -20,6 +20,9 @@ const PATIENCE_MIN: Duration = Duration::from_millis(1);
 
 const SECONDS_A_DAY: i64 = 86_400;
 
+/// 1970-01-01, in days since the first of March of the year 0.
+const EPOCH_DAYS: i64 = 719_468;
+
 /// What one daemon says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Daemon {
@@ -259,8 +262,6 @@ fn moment(text: &str) -> Option<f64> {
         (year - 1, month + 9)
     };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    /// 1970-01-01 by that count.
-    const EPOCH_DAYS: i64 = 719_468;
     Some(((days - EPOCH_DAYS) * SECONDS_A_DAY) as f64 + clock(time)?)
 }
 
