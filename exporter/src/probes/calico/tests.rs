@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::bird::Channel;
 use super::*;
 
-fn collect(root: &std::path::Path) -> (Families, Result<(), ProbeError>) {
+fn collect(root: &Path) -> (Families, Result<(), ProbeError>) {
     let mut families = Families::new(ENTRY.series_max);
     let place = Place::new(root);
     let context = Context {
