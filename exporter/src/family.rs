@@ -253,6 +253,20 @@ impl Families {
         group.series.push((labels.clone(), value.into()));
     }
 
+    /// Adds many series of one family.
+    pub fn extend(&mut self, family: &Family, series: impl IntoIterator<Item = (Labels, Value)>) {
+        let mut group = Group {
+            name: Cow::Borrowed(family.name),
+            kind: family.kind,
+            help: Cow::Borrowed(family.help),
+            series: Vec::new(),
+        };
+        group.series.extend(series);
+        if !group.series.is_empty() {
+            self.insert(group);
+        }
+    }
+
     /// Adds all series of another; a family of another kind under a known name is left out.
     pub fn merge(&mut self, other: Self) {
         for (reason, count) in other.dropped {

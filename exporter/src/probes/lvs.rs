@@ -18,18 +18,17 @@ use crate::probe::{Context, Entry, Pace, Probe, ProbeError, Reason};
 use crate::probes::Settings;
 
 use self::families::{
-    DAEMON, ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, ENDPOINT_INFO, ENDPOINT_PERSISTENT, ENDPOINT_STATS,
-    ENDPOINT_THRESHOLD, ENDPOINT_WEIGHT, FAMILIES, MAPPED, MAPPED_MISSING, MAPPING_OK,
-    MAPPING_TIME, MAPPING_WRONG, NODE_TOTALS, SERVICE_ACTIVE, SERVICE_ENDPOINTS, SERVICE_INFO,
-    SERVICE_STATS, SERVICE_TIMEOUT, SOURCE, TABLE_SIZE, UNMAPPED, UNPROGRAMMED, WIDE,
+    DAEMON, FAMILIES, MAPPED, MAPPED_MISSING, MAPPING_OK, MAPPING_TIME, MAPPING_WRONG, NODE_TOTALS,
+    SOURCE, TABLE_SIZE, UNMAPPED, UNPROGRAMMED, WIDE,
 };
 use self::kernel::Director;
 use self::mapping::Mapping;
-use self::table::{Counters, Destination, FLAG_PERSISTENT, Key, Service};
+use self::table::{Counters, Key, Service};
 
 mod families;
 pub mod kernel;
 pub mod mapping;
+mod series;
 pub mod table;
 
 /// The line of the table. Two thousand services of four real servers have 120,000 series.
@@ -230,7 +229,7 @@ pub fn emit(director: &Director, env: &str, mapping: Option<&Mapping>, out: &mut
         let names = names(&service.key, env, named);
         known.push((names.with("", "", &[]), names, service));
     }
-    emit_services(known, out);
+    series::emit(known, out);
     if let Some(mapping) = mapping {
         out.push(&UNMAPPED, &Labels::none(), unmapped);
         let unprogrammed = mapping.entries.len() - programmed.len();
@@ -264,112 +263,6 @@ fn names(key: &Key, env: &str, named: Option<&mapping::Entry>) -> Names {
             .map(|entry| entry.namespace.clone())
             .unwrap_or_default(),
         service: named.map(|entry| entry.service.clone()).unwrap_or_default(),
-    }
-}
-
-/// Services and real servers, in the order of their labels so that nothing is sorted again for each family.
-///
-/// A mark may have a service for each family of addresses; their labels are the same, so they are one series.
-fn emit_services(mut known: Vec<(Labels, Names, &Service)>, out: &mut Families) {
-    known.sort_by(|(one, ..), (two, ..)| one.cmp(two));
-    let mut sums: BTreeMap<&Labels, Sum> = BTreeMap::new();
-    for (labels, names, service) in &known {
-        let sum = sums.entry(labels).or_default();
-        if let Some(found) = &service.counters {
-            sum.add(found);
-        }
-        sum.endpoints += service.destinations.len() as u64;
-        let active = service.destinations.iter().filter(|found| found.weight > 0);
-        sum.active += active.count() as u64;
-        let family = if service.key.is_ipv6() {
-            "ipv6"
-        } else {
-            "ipv4"
-        };
-        let more = [
-            ("family", family),
-            ("flags", &service.flag_names()),
-            ("persistence_engine", &service.persistence_engine),
-            ("scheduler", &service.scheduler),
-        ];
-        out.push(&SERVICE_INFO, &names.with("", "", &more), 1_u64);
-        if let Some(seconds) = service.timeout_seconds
-            && service.flags & FLAG_PERSISTENT != 0
-        {
-            out.push(&SERVICE_TIMEOUT, labels, seconds);
-        }
-    }
-    for (labels, sum) in sums {
-        if let Some(found) = &sum.counters {
-            counters(&SERVICE_STATS, labels, found, out);
-        }
-        out.push(&SERVICE_ENDPOINTS, labels, sum.endpoints);
-        out.push(&SERVICE_ACTIVE, labels, sum.active);
-    }
-    let mut endpoints: Vec<(Labels, &Names, &Destination)> = known
-        .iter()
-        .flat_map(|(_, names, service)| {
-            service.destinations.iter().map(move |found| (names, found))
-        })
-        .map(|(names, found)| {
-            let labels = names.with(&found.ip.to_string(), &found.port.to_string(), &[]);
-            (labels, names, found)
-        })
-        .collect();
-    endpoints.sort_by(|(one, ..), (two, ..)| one.cmp(two));
-    for (labels, names, destination) in &endpoints {
-        emit_endpoint(labels, names, destination, out);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Sum {
-    counters: Option<Counters>,
-    endpoints: u64,
-    active: u64,
-}
-
-// === impl Sum ===
-
-impl Sum {
-    fn add(&mut self, more: &Counters) {
-        let sum = self.counters.get_or_insert_default();
-        sum.conns = sum.conns.wrapping_add(more.conns);
-        sum.inpkts = sum.inpkts.wrapping_add(more.inpkts);
-        sum.outpkts = sum.outpkts.wrapping_add(more.outpkts);
-        sum.inbytes = sum.inbytes.wrapping_add(more.inbytes);
-        sum.outbytes = sum.outbytes.wrapping_add(more.outbytes);
-    }
-}
-
-fn emit_endpoint(labels: &Labels, names: &Names, found: &Destination, out: &mut Families) {
-    if let Some(carried) = &found.counters {
-        counters(&ENDPOINT_STATS, labels, carried, out);
-    }
-    let (ip, port) = (found.ip.to_string(), found.port.to_string());
-    let info = [
-        ("forward_method", found.forward.as_str()),
-        ("tunnel_type", found.tunnel),
-    ];
-    out.push(&ENDPOINT_INFO, &names.with(&ip, &port, &info), 1_u64);
-    out.push(&ENDPOINT_WEIGHT, labels, found.weight as f64);
-    out.push(&ENDPOINT_ACTIVE, labels, found.active);
-    out.push(&ENDPOINT_INACTIVE, labels, found.inactive);
-    if let Some(persistent) = found.persistent {
-        out.push(&ENDPOINT_PERSISTENT, labels, persistent);
-    }
-    let bounds = [
-        ("upper", found.upper_threshold),
-        ("lower", found.lower_threshold),
-    ];
-    // Without an upper threshold there is none at all.
-    if found.upper_threshold.is_some_and(|upper| upper > 0) {
-        for (bound, value) in bounds {
-            if let Some(value) = value {
-                let labels = names.with(&ip, &port, &[("bound", bound)]);
-                out.push(&ENDPOINT_THRESHOLD, &labels, value);
-            }
-        }
     }
 }
 
