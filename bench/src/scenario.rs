@@ -20,6 +20,7 @@ mod bare;
 mod shipped;
 mod director;
 mod jvm;
+mod exporter;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -54,6 +55,8 @@ pub enum Scenario {
     SinkOutage,
     /// Old logs to an Elasticsearch that refuses some items, requests and connections
     SinkFaults,
+    /// The exporter: idle, beside `node_exporter`, and with a million connections in the kernel's table
+    Exporter,
     /// A director of 2,000 virtual servers: from the kernel's bytes to Prometheus' text
     Director,
     /// Scrapes of a node with a hundred JVMs
@@ -97,6 +100,7 @@ pub fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Outcome> {
         Scenario::SinkCrashBackfill => shipped::measure_crash_backfill(settings),
         Scenario::SinkOutage => shipped::measure_outage(settings),
         Scenario::SinkFaults => shipped::measure_faults(settings),
+        Scenario::Exporter => exporter::measure(settings),
         Scenario::Director => director::measure(settings),
         Scenario::Jvm => jvm::measure(settings),
     }
