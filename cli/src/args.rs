@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod install;
+
 /// Every container's log on this node: found, kept, searchable.
 #[derive(Debug, Parser)]
 #[command(
@@ -88,6 +90,8 @@ pub enum Command {
     Rules(Rules),
     /// Configuration and environment: what is wrong and how to mend it
     Check(Check),
+    /// Put dashboards, saved searches, the index template and the lifecycle in place
+    Install(install::Install),
     /// The configuration: what is in force, and its schema
     Config(ConfigArgs),
 }

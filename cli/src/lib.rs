@@ -46,6 +46,8 @@ mod check;
 
 mod show;
 
+mod install;
+
 pub mod manual;
 
 pub use failure::WrongUse;
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
         | Command::DeadLetters(_)
         | Command::Rules(_)
         | Command::Check(_)
+        | Command::Install(_)
         | Command::Config(_) => "warn",
     });
     dispatch(&cli).unwrap_or_else(|error| failure::report(&error))
@@ -87,6 +90,7 @@ fn dispatch(cli: &args::Cli) -> anyhow::Result<ExitCode> {
         Command::DeadLetters(args) => dead_letters::run(&place, *args),
         Command::Rules(args) => rules::run(args),
         Command::Check(_) => check::run(&place),
+        Command::Install(args) => install::run(&place, args),
         Command::Config(args) => show::run(&place, *args),
     }
 }

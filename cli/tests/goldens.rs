@@ -73,9 +73,14 @@ fn golden_help_is_complete_and_names_nothing_that_is_not_built() {
         "dead-letters",
         "check",
         "config",
+        "install",
     ] {
         text.push('\n');
         text.push_str(&transcript(&[command, "--help"], &[]));
+    }
+    for what in ["grafana", "kibana", "elasticsearch"] {
+        text.push('\n');
+        text.push_str(&transcript(&["install", what, "--help"], &[]));
     }
     check(&golden("help"), &text);
 }

@@ -73,7 +73,10 @@ impl Answer {
             let reason = text(&error["reason"]).unwrap_or_default();
             Some(format!("{kind}: {reason}"))
         });
+        // Kibana and Grafana have the reason in `message`, and in `error` at most the name of the status.
+        let message = self.json().and_then(|json| text(&json["message"]));
         let said = said
+            .or(message)
             .or_else(|| error.as_ref().and_then(text))
             .unwrap_or_else(|| String::from_utf8_lossy(&self.body).into_owned());
         let one_line = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -117,6 +120,10 @@ mod tests {
         assert_eq!(
             answer(401, r#"{"error":"go away"}"#).complaint(),
             "HTTP 401: go away"
+        );
+        assert_eq!(
+            answer(400, r#"{"error":"Bad Request","message":"no such space"}"#).complaint(),
+            "HTTP 400: no such space"
         );
         assert_eq!(answer(413, "").complaint(), "HTTP 413");
         let long: &'static str = Box::leak("x ".repeat(9000).into_boxed_str());

@@ -20,7 +20,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::settings::{UrlError, parse_url};
-use crate::{Answer, Auth, Secret, SendError, Settings};
+use crate::{Answer, Auth, Request, Secret, SendError, Settings};
 
 /// How long a host that could not be reached is left alone while others answer.
 const SHUNNED: Duration = Duration::from_secs(30);
@@ -153,6 +153,7 @@ impl Client {
             Auth::None => return Ok(()),
             Auth::Basic { user, password } => Credentials::Basic(user.clone(), reveal(password)?),
             Auth::ApiKey(key) => Credentials::EncodedApiKey(reveal(key)?),
+            Auth::Bearer(token) => Credentials::Bearer(reveal(token)?),
         };
         for host in &self.hosts {
             host.transport.set_auth(credentials.clone());
@@ -173,25 +174,31 @@ impl Client {
         path: &str,
         body: Option<Bytes>,
     ) -> Result<Answer, SendError> {
-        self.send_as(method, path, body, "application/json").await
+        self.ask(Request {
+            body,
+            ..Request::new(method, path)
+        })
+        .await
     }
 
     /// The same with newline-delimited JSON, as `_bulk` and `_msearch` want it.
     pub async fn send_lines(&self, path: &str, body: Bytes) -> Result<Answer, SendError> {
-        self.send_as(Method::Post, path, Some(body), "application/x-ndjson")
-            .await
+        self.ask(Request {
+            body: Some(body),
+            content_type: "application/x-ndjson",
+            ..Request::new(Method::Post, path)
+        })
+        .await
     }
 
-    async fn send_as(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Bytes>,
-        content_type: &'static str,
-    ) -> Result<Answer, SendError> {
+    /// Sends one request of any kind.
+    pub async fn ask(&self, request: Request<'_>) -> Result<Answer, SendError> {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        let body = match (body, self.compression) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
+        for (name, value) in request.headers {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        let body = match (request.body, self.compression) {
             (Some(body), Some(level)) if body.len() >= 1024 => {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 Some(compress(&body, level))
@@ -202,7 +209,13 @@ impl Client {
         for _ in 0..self.hosts.len() {
             let host = self.host();
             let sent = host
-                .ask(method, path, headers.clone(), body.clone(), self.timeout)
+                .ask(
+                    request.method,
+                    request.path,
+                    headers.clone(),
+                    body.clone(),
+                    self.timeout,
+                )
                 .await;
             match sent {
                 Err(error @ SendError::Connect { .. }) => {

@@ -9,10 +9,13 @@ mod secret;
 
 mod answer;
 
+mod request;
+
 mod client;
 
 pub use answer::{Answer, SendError};
 pub use client::{Client, SetupError};
+pub use request::Request;
 pub use secret::{Secret, SecretError};
 pub use settings::{Auth, Settings, UrlError, parse_url};
 

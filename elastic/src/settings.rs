@@ -37,6 +37,8 @@ pub enum Auth {
     },
     /// An API key in its encoded form, base64 of `id:key`.
     ApiKey(Secret),
+    /// A token (RFC 6750), as Grafana's service accounts have it.
+    Bearer(Secret),
 }
 
 /// Why a text is no address of a cluster.

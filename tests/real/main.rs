@@ -32,6 +32,7 @@ mod elections;
 mod elasticsearch;
 mod elasticsearch_and_kubelet;
 mod fixtures;
+mod install;
 mod ipvs;
 mod jvm;
 mod keepalived;

@@ -73,7 +73,7 @@ impl From<RawAlerts> for Alerts {
 }
 
 /// The address with its port written out: for these servers it is the scheme's, not that of Elasticsearch.
-fn with_port(url: &str) -> String {
+pub(crate) fn with_port(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

@@ -76,33 +76,58 @@ pub async fn standing(
     client: &Client,
     layout: &Layout,
 ) -> Result<Result<Standing, Answer>, SendError> {
-    let path = format!("/_index_template/{}", layout.template_name());
-    let answer = client.send(Method::Get, &path, None).await?;
-    if answer.status == 404 {
-        return Ok(Ok(Standing::Missing));
-    }
-    let json = answer.json().filter(|_| answer.is_success());
-    let Some(found) = json
-        .as_ref()
-        .and_then(|json| json.pointer("/index_templates/0/index_template"))
-    else {
-        return Ok(Err(answer));
-    };
-    Ok(Ok(match found.get("version").and_then(Value::as_u64) {
-        Some(version) if version < VERSION => Standing::Outdated(version),
-        // Whoever has put a template of their own there knows why.
-        _ => Standing::Present,
+    let found = found(client, layout).await?;
+    Ok(found.map(|found| match found {
+        None => Standing::Missing,
+        Some(found) => match found.get("version").and_then(Value::as_u64) {
+            Some(version) if version < VERSION => Standing::Outdated(version),
+            // Whoever has put a template of their own there knows why.
+            _ => Standing::Present,
+        },
     }))
 }
 
-/// Puts the template in place. `Ok(Err(…))` is a complaint of the cluster.
+/// The template that is there, if any. `Ok(Err(…))` is a complaint of the cluster, or an answer that is not understood.
+pub async fn found(
+    client: &Client,
+    layout: &Layout,
+) -> Result<Result<Option<Value>, Answer>, SendError> {
+    let path = format!("/_index_template/{}", layout.template_name());
+    let answer = client.send(Method::Get, &path, None).await?;
+    if answer.status == 404 {
+        return Ok(Ok(None));
+    }
+    let json = answer.json().filter(|_| answer.is_success());
+    let found = json.and_then(|mut json| {
+        let found = json.pointer_mut("/index_templates/0/index_template")?;
+        Some(found.take())
+    });
+    Ok(found.map(Some).ok_or(answer))
+}
+
+/// Puts the template in place; the lifecycle of one that was there stays. `Ok(Err(…))` is a complaint of the cluster.
 pub async fn install(
     client: &Client,
     layout: &Layout,
     engine: Engine,
 ) -> Result<Result<(), Answer>, SendError> {
+    let mut template = template(layout, engine);
+    match found(client, layout).await? {
+        Ok(Some(before)) => set_lifecycle(&mut template, lifecycle(&before)),
+        Ok(None) => {}
+        Err(answer) => return Ok(Err(answer)),
+    }
+    put(client, layout, &template).await
+}
+
+/// Puts a template in place as it is. `Ok(Err(…))` is a complaint of the cluster.
+pub async fn put(
+    client: &Client,
+    layout: &Layout,
+    template: &Value,
+) -> Result<Result<(), Answer>, SendError> {
     let path = format!("/_index_template/{}", layout.template_name());
-    let body = Bytes::from(template(layout, engine).to_string());
+    let body = Bytes::from(template.to_string());
     let answer = client.send(Method::Put, &path, Some(body)).await?;
     Ok(if answer.is_success() {
         Ok(())
@@ -134,6 +159,27 @@ pub fn template(layout: &Layout, engine: Engine) -> Value {
         object.insert("data_stream".to_owned(), json!({}));
     }
     template
+}
+
+/// The name of the lifecycle policy that new indices of a template get.
+pub fn lifecycle(template: &Value) -> Option<&str> {
+    template
+        .pointer("/template/settings/index/lifecycle/name")
+        .and_then(Value::as_str)
+}
+
+/// Gives new indices of a template a lifecycle policy, or none.
+pub fn set_lifecycle(template: &mut Value, policy: Option<&str>) {
+    let Some(settings) = template
+        .pointer_mut("/template/settings/index")
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    match policy {
+        Some(policy) => settings.insert("lifecycle".to_owned(), json!({ "name": policy })),
+        None => settings.remove("lifecycle"),
+    };
 }
 
 fn mappings(engine: Engine) -> Value {
@@ -199,6 +245,17 @@ fn mappings(engine: Engine) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lifecycle_is_set_found_and_taken_away() {
+        let mut made = template(&Layout::DataStream, Engine::Elasticsearch);
+        let plain = made.clone();
+        assert_eq!(lifecycle(&made), None);
+        set_lifecycle(&mut made, Some("mine"));
+        assert_eq!(lifecycle(&made), Some("mine"));
+        set_lifecycle(&mut made, None);
+        assert_eq!(made, plain);
+    }
 
     #[test]
     fn the_template_follows_the_layout_and_the_engine() {
