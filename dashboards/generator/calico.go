@@ -1,7 +1,7 @@
 package main
 
 func calico() page {
-	alerts := []string{"CalicoFelixNotReady", "CalicoFelixNotInSync", "CalicoFelixDataplaneErrors", "CalicoBGPPeerDown"}
+	alerts := []string{"Calico.+"}
 	bgp := func(metric string) string { return of(metric, `proto="BGP"`) }
 	const session = "{{node}} {{name}} IPv{{ip_version}}"
 	failures := lately(of("felix_int_dataplane_failures")) + " + " + lately(of("felix_iptables_restore_errors")) + " + " +

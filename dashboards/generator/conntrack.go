@@ -12,11 +12,10 @@ func conntrack() page {
 	stat := func(name string) string { return of("conntrack_stat_" + name + "_total") }
 	fullness := above(0.75, 0.9)
 	return page{
-		name:     "conntrack",
-		title:    "Conntrack",
-		question: "Does connection tracking drop packets, or will it soon? Full tables, races, and traffic that bypasses the table.",
-		alerts: []string{"NodeConntrackNearLimit", "NodeConntrackSaturated", "NodeConntrackDrops", "NodeConntrackEarlyDrops",
-			"NodeConntrackInsertFailed", "NodeConntrackFullIn4h", "PodConntrackHog", "PodNetnsConntrackNearLimit"},
+		name:      "conntrack",
+		title:     "Conntrack",
+		question:  "Does connection tracking drop packets, or will it soon? Full tables, races, and traffic that bypasses the table.",
+		alerts:    []string{"NodeConntrack.+", "PodConntrack.+", "PodNetnsConntrack.+"},
 		searches:  []search{conntrackFull},
 		family:    entries,
 		matchers:  []string{job},

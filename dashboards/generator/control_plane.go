@@ -1,8 +1,7 @@
 package main
 
 func controlPlane() page {
-	alerts := []string{"KubeAPIServerRestart", "KubeControllerManagerRestart", "KubeSchedulerRestart", "EtcdRestart",
-		"ControlPlaneCrashLooping", "ControlPlaneContainerGone"}
+	alerts := []string{"Kube.+", "EtcdRestart", "ControlPlane.+"}
 	const components = `container=~"kube-apiserver|kube-controller-manager|kube-scheduler|etcd"`
 	const kubeStateMetrics = `job="kube-state-metrics"`
 	day := func(counter string) string { return "increase(" + counter + "[1d])" }
@@ -45,6 +44,12 @@ func controlPlane() page {
 				lines("Restarts so far", "Number of each container's newest log, and what the API says of the same pod; they differ after a manifest was changed.", "short",
 					query{highest(files, "cluster", "pod", "container"), "{{pod}} {{container}} files"},
 					query{highest(api, "cluster", "pod", "container"), "{{pod}} {{container}} API"}),
+			}},
+			{"Leaders", []view{
+				lines("Elections lost", "Leaders that lost their lease, by their own lines: a slow etcd or a clock that jumps is the first suspect.", "short",
+					query{sum(within(of("control_plane_leader_elections_total", `result="lost"`)), "cluster", "node", "component"), "{{node}} {{component}}"}),
+				lines("Elections won", "Leaders that took over, by their own lines.", "short",
+					query{sum(within(of("control_plane_leader_elections_total", `result="won"`)), "cluster", "node", "component"), "{{node}} {{component}}"}),
 			}},
 			{"Processes", []view{
 				timeline("Running", "Whether a process of the component runs on the node.", yesNo("running", "not running"),

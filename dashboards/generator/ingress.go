@@ -3,7 +3,7 @@ package main
 func ingress() page {
 	by := []string{"cluster", "namespace", "ingress"}
 	const name = "{{namespace}}/{{ingress}}"
-	alerts := []string{"Ingress5xxRatioHigh", "IngressUpstreamLatencyHigh", "IngressTrafficDrop"}
+	alerts := []string{"Ingress.+"}
 	requests := ofPods("ingress_access_requests_total")
 	errors := ofPods("ingress_access_requests_total", `code=~"5.."`)
 	duration := func(what string) string { return ofPods("ingress_access_request_duration_seconds_" + what) }
@@ -67,6 +67,7 @@ func ingress() page {
 					col("Bytes out", "Bps", plain(), sum(lately(ofPods("ingress_access_response_bytes_total")), append(by, "service")...)),
 				).to(link{"Lines with 5xx of this ingress", kibana + "view/" + ingress5xx.id + "?" + sameTime}),
 			}},
+			cost("nginx|haproxy|envoy|traefik"),
 			{"Is this all of it", []view{
 				lines("Lines", "Lines of access logs that were looked at, and those that were not understood.", "ops",
 					query{sum(rate(of("ingress_access_lines_total")), "cluster", "node"), "{{node}} lines"},

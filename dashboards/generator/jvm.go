@@ -4,7 +4,7 @@ func jvm() page {
 	// The name of a JVM is part of its identity: a container can have several.
 	by := []string{"cluster", "namespace", "pod", "container", "jvm"}
 	const name = "{{namespace}}/{{pod}} {{jvm}}"
-	alerts := []string{"JVMGCTimeHigh", "JVMFullGCFrequent", "JVMOldGenFullAfterGC", "JVMPerfDataUnavailable"}
+	alerts := []string{"JVM.+"}
 	chosen := func(metric string, more ...string) string {
 		return ofPods(metric, append([]string{`pod=~"$pod"`}, more...)...)
 	}
@@ -96,6 +96,7 @@ func jvm() page {
 					col("Counters cut off", "bytes", nonzero(), highest(chosen("jvm_perfdata_overflow_bytes"), append(by, "source")...)),
 				).to(linesOfRow()),
 			}},
+			cost("java", `pod=~"$pod"`),
 			{"Agents", []view{
 				timeline("Agents", "Whether a JVM's agent gave its metrics the last time.", yesNo("answers", "silent"),
 					lowest(chosen("jvm_agent_scrape_success"), append(by, "port")...), name+" {{port}}"),

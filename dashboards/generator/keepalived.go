@@ -7,8 +7,7 @@ func keepalived() page {
 		whole  = "{{node}} {{linkaddr}}:{{vport}} {{protocol}}{{fwmark}}"
 		single = "{{node}} {{linkaddr}}:{{vport}} → {{endpoint}}:{{port}}"
 	)
-	alerts := []string{"KeepalivedMiscCheckFailing", "KeepalivedMiscCheckWeightOutOfRange", "KeepalivedNoMasterOrSplitBrain",
-		"LVSRealServerMissing"}
+	alerts := []string{"Keepalived.+", "LVSRealServerMissing"}
 	return page{
 		name:      "keepalived",
 		title:     "keepalived",

@@ -3,8 +3,7 @@ package main
 func logs() page {
 	pod := []string{"cluster", "namespace", "pod", "container"}
 	const name = "{{namespace}}/{{pod}} {{container}}"
-	alerts := []string{"LogCollectionLagging", "LogConsumerLagGrowing", "LogRecordsLost", "LogLossImminent", "LogDeadLetters",
-		"LogLedgerImbalance", "LogSinkRefusing", "ElasticsearchWriteRejections", "ContainerFatalLogs"}
+	alerts := []string{"Log.+", "ElasticsearchWriteRejections", "ContainerFatalLogs"}
 	bytes := func(states string) string { return of("log_bytes_total", `state=~"`+states+`"`) }
 	levels := `level=~"error|fatal"`
 	return page{

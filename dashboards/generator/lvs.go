@@ -11,8 +11,7 @@ func lvs() page {
 	traffic := func(what string) string {
 		return sum(rate(chosen("lvs_service_stat_"+what+"_total")), by...)
 	}
-	alerts := []string{"LVSServiceTrafficDrop", "LVSServiceTrafficSpike", "LVSServiceNoReadyEndpoints", "LVSMappedVIPNotProgrammed",
-		"LVSRealServerMissing", "LVSEndpointTrafficImbalance", "LVSVIPUnmapped", "LVSMappingUnreadable"}
+	alerts := []string{"LVS.+"}
 	share := sum(rate(chosen("lvs_endpoint_stat_conns_total")), endpoint...)
 	whole := "(" + sum(rate(chosen("lvs_endpoint_stat_conns_total")), by...) + " > 0)"
 	return page{

@@ -21,7 +21,7 @@ import (
 const version = 1
 
 var pages = []func() page{
-	overview, conntrack, lvs, keepalived, jvm, readiness, controlPlane, ingress, logs, self,
+	overview, conntrack, lvs, keepalived, jvm, readiness, controlPlane, ingress, calico, logs, self,
 }
 
 func main() {

@@ -67,11 +67,10 @@ func firing(alerts []string) string {
 
 func alertSeries(alerts []string) string {
 	// The watchdog fires as long as all is well.
-	name := `alertname!="NodeAgentWatchdog"`
+	matchers := []string{`alertstate="firing"`, `alertname!="NodeAgentWatchdog"`}
 	if len(alerts) > 0 {
-		name = `alertname=~"` + strings.Join(alerts, "|") + `"`
+		matchers = append(matchers, `alertname=~"`+strings.Join(alerts, "|")+`"`)
 	}
-	matchers := []string{`alertstate="firing"`, name}
 	return ofCluster("ALERTS", matchers...)
 }
 

@@ -5,8 +5,7 @@ func readiness() page {
 	buckets := of("ping_response_duration_seconds_bucket")
 	loss := "1 - " + sum(rate(of("ping_probes_received_total")), "cluster", "node", "target", "role") +
 		" / " + sum(rate(of("ping_probes_sent_total")), "cluster", "node", "target", "role")
-	alerts := []string{"CoreSwitchUnreachable", "CoreSwitchPacketLossHigh", "CoreSwitchRTTHigh", "NodeReadinessProbeFailed",
-		"NodeReadinessFlapping", "NodeReadinessGuardActive", "ManyNodesReadinessFailed"}
+	alerts := []string{"CoreSwitch.+", "NodeReadiness.+", "ManyNodesReadinessFailed"}
 	return page{
 		name:      "readiness",
 		title:     "Node readiness and ping",

@@ -1,8 +1,7 @@
 package main
 
 func self() page {
-	alerts := []string{"NodeAgentMissing", "NodeAgentAbsent", "NodeAgentCollectorFailing", "NodeAgentSeriesLimitHit",
-		"NodeAgentConfigReloadFailed"}
+	alerts := []string{"NodeAgent.+"}
 	up := of("up", job)
 	missing := "count(" + highest(ofCluster("kube_node_info"), "cluster", "node") + " unless on (cluster, node) (" + ofCluster("up", job) +
 		" == 1)) or 0 * count(" + ofCluster("kube_node_info") + ")"

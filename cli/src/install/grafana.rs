@@ -16,7 +16,7 @@ const FOLDER: &str = "nodetap";
 const THEIRS: [&str; 2] = ["id", "version"];
 
 /// Every dashboard, by its file's name.
-const DASHBOARDS: [(&str, &str); 10] = [
+const DASHBOARDS: [(&str, &str); 11] = [
     (
         "overview",
         include_str!("../../../dashboards/grafana/overview.json"),
@@ -42,6 +42,10 @@ const DASHBOARDS: [(&str, &str); 10] = [
     (
         "ingress",
         include_str!("../../../dashboards/grafana/ingress.json"),
+    ),
+    (
+        "calico",
+        include_str!("../../../dashboards/grafana/calico.json"),
     ),
     (
         "logs",
