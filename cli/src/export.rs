@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use exporter::Exporter;
 use exporter::family::{Families, Family};
 use exporter::labels::Labels;
 use exporter::probes::jvm::agents;
+use exporter::probes::lvs::api::ConfigMap;
 use exporter::serve::probe_router;
 use page::process::Process;
 use tokio::net::TcpListener;
@@ -18,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args;
 use crate::failure::WrongUse;
+use crate::kubeconfig;
 use crate::place::Place;
 use crate::web::Web;
 
@@ -65,7 +68,8 @@ pub(crate) fn run(place: &Place, args: &args::Export) -> anyhow::Result<ExitCode
     let config = &place.config;
     let web_config = args.web_config.as_ref().or(config.web_config.as_ref());
     let web = Web::load(web_config.map(|path| &**path)).map_err(WrongUse::new)?;
-    let settings = settings(place);
+    let mut settings = settings(place);
+    settings.lvs_configmap = lvs_configmap(place)?;
     let exporter = Exporter::start(&settings).map_err(WrongUse::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -92,10 +96,9 @@ pub(crate) fn settings(place: &Place) -> exporter::Settings {
         conntrack_top: config.conntrack_top,
         conntrack_bypass: config.conntrack_bypass.clone(),
         lvs_mapping: config.lvs_mapping.clone(),
-        keepalived_log: config
-            .keepalived_log
-            .as_ref()
-            .map(|path| path.display().to_string()),
+        keepalived_log: config.keepalived_log.as_deref().map(text_of),
+        keepalived_fifo: config.keepalived_fifo.as_deref().map(text_of),
+        keepalived_dump: config.keepalived_dump,
         jvm_agents: Arc::new(agents::Shared::new(if config.jvm_discovery {
             agents::Use::Discover
         } else {
@@ -107,6 +110,24 @@ pub(crate) fn settings(place: &Place) -> exporter::Settings {
         state: Some(place.state.join("export")),
         ..exporter::Settings::new(&place.root)
     }
+}
+
+/// The object with the mapping of virtual addresses, and how it is reached.
+pub(crate) fn lvs_configmap(place: &Place) -> anyhow::Result<Option<ConfigMap>> {
+    let config = &place.config.export;
+    let Some((namespace, name)) = config.lvs_configmap.clone() else {
+        return Ok(None);
+    };
+    let server = kubeconfig::server(config.kubeconfig.as_deref()).map_err(WrongUse::new)?;
+    Ok(Some(ConfigMap {
+        server,
+        namespace,
+        name,
+    }))
+}
+
+fn text_of(path: &Path) -> String {
+    path.display().to_string()
 }
 
 async fn serve(

@@ -14,6 +14,8 @@ mod failure;
 
 mod place;
 
+mod kubeconfig;
+
 mod settings;
 
 mod ask;

@@ -20,7 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Prints one scrape, or what of it has the name that is asked for.
 pub(crate) fn run(place: &Place, args: &args::Metrics) -> anyhow::Result<ExitCode> {
     let wanted = args.family.as_deref().map(Wanted::of).transpose()?;
-    let settings = export::settings(place);
+    let mut settings = export::settings(place);
+    settings.lvs_configmap = export::lvs_configmap(place)?;
     let exporter = Exporter::start(&settings).map_err(WrongUse::new)?;
     let selection = match &wanted {
         Some(Wanted::Probe(name)) => Selection::only(vec![name.clone()]),

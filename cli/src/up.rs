@@ -114,7 +114,17 @@ fn prepare(
     // Nobody needs to read this.
     drop(addresses.say(place, common));
     let store = place.elasticsearch().is_none().then(|| place.store());
-    let settings = export::settings(place);
+    let mut settings = export::settings(place);
+    if exports {
+        // What it would name has no names then; that is no reason to collect nothing.
+        settings.lvs_configmap = export::lvs_configmap(place).unwrap_or_else(|error| {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the mapping of virtual addresses is not read"
+            );
+            None
+        });
+    }
     let exporter = exports.then(|| exporter(&settings)).flatten();
     let find = readiness(exporter.clone(), exports, settings);
     let asker = Asker::of(place, common);

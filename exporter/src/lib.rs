@@ -1,10 +1,11 @@
 //! How is the node's plumbing? Probes read the kernel and the node's files, a scrape collects them, HTTP serves them.
 //!
 //! The modules stand in the order of a sample's way; each uses only what stands above it.
-//! [`place`] is where files are read, [`netlink`] how the kernel is asked, [`machine`] what it runs on, [`pods`] whose a
-//! process is, [`networks`] whose a network namespace and an address; [`labels`], [`family`] and [`text`] are what a
-//! sample becomes, [`exposition`] is how others' are read, [`probe`] is what a probe must do, [`probes`] the table of all
-//! of them, [`scrape`] runs them, each on its own thread, and [`serve`] answers Prometheus.
+//! [`place`] is where files are read, [`netlink`] how the kernel is asked, [`http`] how a server, [`machine`] what it
+//! runs on, [`pods`] whose a process is, [`networks`] whose a network namespace and an address, [`subnet`] a range of them;
+//! [`labels`], [`family`] and [`text`] are what a sample becomes, [`exposition`] is how others' are read, [`probe`] is what
+//! a probe must do, [`probes`] the table of all of them, [`scrape`] runs them, each on its own thread, and [`serve`]
+//! answers Prometheus.
 //!
 //! A thing that is not there (a kernel module, a right, a file) is a state with a reason, never an error loop. Bytes
 //! from the kernel are read as if they came from a stranger.
@@ -12,6 +13,8 @@
 pub mod place;
 
 pub mod netlink;
+
+pub mod http;
 
 pub mod machine;
 

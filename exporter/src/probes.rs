@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::probe::Entry;
 use crate::subnet::Subnet;
 
+use self::lvs::api::ConfigMap;
 use self::pod_readiness::PodReadiness;
 use self::readiness::target::Target;
 use self::readiness::verdict::Readiness;
@@ -57,8 +58,14 @@ pub struct Settings {
     pub top: Arc<Top>,
     /// Where the mapping from virtual addresses to services is: a file, or a mounted `ConfigMap`.
     pub lvs_mapping: Option<PathBuf>,
+    /// The object that has this mapping, where it is not in a file.
+    pub lvs_configmap: Option<ConfigMap>,
     /// keepalived's log, below the root; where it usually is when not given.
     pub keepalived_log: Option<String>,
+    /// keepalived's notify FIFO, below the root, if nobody else reads it.
+    pub keepalived_fifo: Option<String>,
+    /// Whether keepalived may be signalled to write its dumps.
+    pub keepalived_dump: bool,
     /// Who is pinged, beside the default gateways.
     pub ping_targets: Vec<Target>,
     /// Whether the default gateways are pinged.
@@ -90,7 +97,10 @@ impl Settings {
             conntrack_bypass: Vec::new(),
             top: Arc::new(Top::default()),
             lvs_mapping: None,
+            lvs_configmap: None,
             keepalived_log: None,
+            keepalived_fifo: None,
+            keepalived_dump: false,
             ping_targets: Vec::new(),
             ping_gateways: true,
             ping_from_pods: false,

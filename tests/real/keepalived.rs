@@ -1,5 +1,7 @@
 //! A real keepalived beside a kernel with IPVS: its scripts fail, its real servers go, and someone changes the table.
 
+use std::collections::BTreeMap;
+
 use crate::ipvs;
 use crate::said::Said;
 use crate::stopwatch::Stopwatch;
@@ -13,6 +15,7 @@ failing  keepalived_checker_up                  11 checker="check"              
 failing  keepalived_checker_up                  13 checker="check"               1
 failing  keepalived_realserver_effective_weight 13 linkaddr="10.99.0.1"          40
 failing  keepalived_misc_check_results_total    12 result="failed"               1
+notified keepalived_realserver_alive            11 linkaddr="10.99.0.1"          0
 meddled  keepalived_realserver_ipvs_mismatch    13 kind="missing_in_ipvs"        1
 meddled  keepalived_realserver_ipvs_mismatch    11 kind="unexpected_in_ipvs"     1
 meddled  keepalived_realserver_ipvs_mismatch    12 kind="weight"                 0
@@ -77,8 +80,26 @@ fn a_failing_check_and_a_table_that_was_meddled_with() {
     );
     let quorum = "keepalived_virtualserver_quorum{fwmark=\"\",linkaddr=\"10.99.0.1\",protocol=\"TCP\",vport=\"80\"}";
     assert_eq!(one("dumped", quorum), "2");
+    vrrp(&situations);
     assert_eq!(one("ended", "keepalived_up"), "0");
     watch.did("compared");
+}
+
+/// VRRP by the FIFO alone, and by the dumps that keepalived was made to write.
+fn vrrp(situations: &BTreeMap<String, Said>) {
+    let notified = situations["notified"].sample("keepalived_vrrp_state{iname=\"VI_1\"}");
+    assert_eq!(notified.to_string(), "2");
+    let signalled = situations["signalled"].family("keepalived_dump_timestamp_seconds");
+    assert!(signalled.is_empty(), "{signalled:?}");
+    let dumped = &situations["dumped"];
+    assert_eq!(dumped.family("keepalived_dump_timestamp_seconds").len(), 3);
+    let address = "keepalived_vrrp_address_info{iname=\"VI_1\",intf=\"client\",ip_address=\"10.99.0.50\",vrid=\"51\"}";
+    assert_eq!(dumped.sample(address).to_string(), "1");
+    let of = "{iname=\"VI_1\",intf=\"client\",vrid=\"51\"}";
+    let masters = dumped.sample(&format!("keepalived_become_master_total{of}"));
+    assert_eq!(masters.to_string(), "1");
+    let sent = dumped.sample(&format!("keepalived_advertisements_sent_total{of}"));
+    assert!(sent >= 1.0, "{sent}");
 }
 
 /// Checks a family's sample for one real server; `-` is no sample.

@@ -44,3 +44,4 @@ mod readiness;
 mod schema;
 mod scraping;
 mod web_config;
+mod vip_mapping;

@@ -23,10 +23,18 @@ pub struct RawExport {
     pub conntrack_bypass: Option<Vec<Subnet>>,
     /// `export.lvs_mapping`
     pub lvs_mapping: Option<PathBuf>,
+    /// `export.lvs_configmap`: namespace and name.
+    pub lvs_configmap: Option<(String, String)>,
+    /// `export.kubeconfig`
+    pub kubeconfig: Option<PathBuf>,
     /// `export.keepalived_log`
     pub keepalived_log: Option<PathBuf>,
     /// `export.jvm_discovery`
     pub jvm_discovery: Option<bool>,
+    /// `export.keepalived_fifo`
+    pub keepalived_fifo: Option<PathBuf>,
+    /// `export.keepalived_dump`
+    pub keepalived_dump: Option<bool>,
     /// `export.ping_gateways`
     pub ping_gateways: Option<bool>,
     /// `export.ping_from_pods`
@@ -56,10 +64,18 @@ pub struct Export {
     pub conntrack_bypass: Vec<Subnet>,
     /// Where the mapping of virtual addresses is.
     pub lvs_mapping: Option<PathBuf>,
+    /// The object that has this mapping: namespace and name.
+    pub lvs_configmap: Option<(String, String)>,
+    /// How the API server is reached; `None` is as a pod does.
+    pub kubeconfig: Option<PathBuf>,
     /// keepalived's log, below the root.
     pub keepalived_log: Option<PathBuf>,
     /// Whether agents in JVMs are listed for Prometheus instead of relayed.
     pub jvm_discovery: bool,
+    /// keepalived's notify FIFO, below the root.
+    pub keepalived_fifo: Option<PathBuf>,
+    /// Whether keepalived may be signalled to write its dumps.
+    pub keepalived_dump: bool,
     /// Whether default gateways are pinged.
     pub ping_gateways: bool,
     /// Whether the targets are asked from inside pods too.
@@ -80,7 +96,11 @@ impl From<RawExport> for Export {
             conntrack_top,
             conntrack_bypass,
             lvs_mapping,
+            lvs_configmap,
+            kubeconfig,
             keepalived_log,
+            keepalived_fifo,
+            keepalived_dump,
             jvm_discovery,
             ping_gateways,
             ping_from_pods,
@@ -94,7 +114,11 @@ impl From<RawExport> for Export {
             conntrack_top: conntrack_top.unwrap_or(false),
             conntrack_bypass: conntrack_bypass.unwrap_or_default(),
             lvs_mapping,
+            lvs_configmap,
+            kubeconfig,
             keepalived_log,
+            keepalived_fifo,
+            keepalived_dump: keepalived_dump.unwrap_or(false),
             jvm_discovery: jvm_discovery.unwrap_or(false),
             ping_gateways: ping_gateways.unwrap_or(true),
             ping_from_pods: ping_from_pods.unwrap_or(false),

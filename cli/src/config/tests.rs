@@ -270,14 +270,20 @@ fn every_key_changes_the_configuration() {
         address if address.contains("listen") => "127.0.0.1:1",
         "export.probes_off" => "[conntrack]",
         "export.env" => "n1",
-        "web_config" | "export.lvs_mapping" | "export.keepalived_log" => "/b",
+        "web_config"
+        | "export.lvs_mapping"
+        | "export.keepalived_log"
+        | "export.keepalived_fifo" => "/b",
+        "export.lvs_configmap" => "lb/vips",
+        "export.kubeconfig" => "/b\n  lvs_configmap: lb/vips",
         "export.ping_targets" => "[core_switch=10.0.0.1]",
         "collect.start" => "end",
         "collect.multiline" => "java",
         "collect.app"
         | "export.ping_from_pods"
         | "export.jvm_discovery"
-        | "export.conntrack_top" => "true",
+        | "export.conntrack_top"
+        | "export.keepalived_dump" => "true",
         "export.conntrack_bypass" => "[10.0.0.0/8]",
         "discover.volumes" | "export.ping_gateways" => "false",
         "discover.volume_depth_max"

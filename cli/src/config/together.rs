@@ -4,7 +4,8 @@ use super::raw::Written;
 use yaml::problem::Problem;
 
 /// Keys of which only one may be set.
-const EITHER: [(&str, &str); 4] = [
+const EITHER: [(&str, &str); 5] = [
+    ("export.lvs_mapping", "export.lvs_configmap"),
     ("elasticsearch.password", "elasticsearch.password_file"),
     ("elasticsearch.api_key", "elasticsearch.api_key_file"),
     ("elasticsearch.user", "elasticsearch.api_key"),
@@ -12,7 +13,8 @@ const EITHER: [(&str, &str); 4] = [
 ];
 
 /// Keys that mean nothing without one of others.
-const NEEDS: [(&str, &[&str]); 5] = [
+const NEEDS: [(&str, &[&str]); 6] = [
+    ("export.kubeconfig", &["export.lvs_configmap"]),
     (
         "elasticsearch.user",
         &["elasticsearch.password", "elasticsearch.password_file"],

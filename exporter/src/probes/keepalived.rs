@@ -3,12 +3,14 @@
 //! keepalived removes a real server, or gives it weight 0, when its check fails. What it says in its log, in its notify
 //! FIFO and, where it was made to write one lately, in the dump of its checkers is joined with the kernel's own table: a
 //! check that fails or has not run, a real server that the one has and the other has not, a weight that can't be meant.
-//! keepalived is never signalled: a dump is somebody else's doing, and an old one counts as none.
+//! keepalived is signalled to write its dumps only where the configuration allows it (`export.keepalived_dump`): else a
+//! dump is somebody else's doing. An old one counts as none.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -20,14 +22,19 @@ use crate::probes::Settings;
 use crate::probes::lvs::kernel;
 use crate::probes::lvs::table::{Key, parse as parse_table};
 
+use self::fifo::Fifo;
 use self::follow::Follower;
 use self::log::{Place as Placed, Server};
 use self::model::{Carried, Mismatch, Model, carried};
+use self::vrrp::Instances;
 
 pub mod dump;
+mod fifo;
 mod follow;
 pub mod log;
 pub mod model;
+mod request;
+pub mod vrrp;
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -135,6 +142,22 @@ const DUMP_TIME: Family = Family::gauge(
 const FAMILIES: &[Family] = &[
     UP,
     VRRP,
+    vrrp::FAMILIES[0],
+    vrrp::FAMILIES[1],
+    vrrp::FAMILIES[2],
+    vrrp::FAMILIES[3],
+    vrrp::FAMILIES[4],
+    vrrp::FAMILIES[5],
+    vrrp::FAMILIES[6],
+    vrrp::FAMILIES[7],
+    vrrp::FAMILIES[8],
+    vrrp::FAMILIES[9],
+    vrrp::FAMILIES[10],
+    vrrp::FAMILIES[11],
+    vrrp::FAMILIES[12],
+    vrrp::FAMILIES[13],
+    vrrp::FAMILIES[14],
+    vrrp::FAMILIES[15],
     SERVICE_ALIVE,
     QUORUM,
     QUORUM_UP,
@@ -164,7 +187,12 @@ const PID_FILES: [&str; 3] = [
     "run/keepalived/keepalived.pid",
     "var/run/keepalived.pid",
 ];
-const DUMP: &str = "tmp/keepalived_check.data";
+/// The dump of the checkers, and the two of VRRP.
+const DUMP: &str = "keepalived_check.data";
+const VRRP_DUMP: &str = "keepalived.data";
+const VRRP_STATS: &str = "keepalived.stats";
+/// How often keepalived is made to write them, where that is allowed.
+const DUMP_INTERVAL: Duration = Duration::from_secs(30);
 /// A dump shows one moment; after so long the log knows better.
 const DUMP_FRESH: Duration = Duration::from_mins(2);
 /// keepalived writes a line to its log when it begins a dump, and the last of its processes ends a little later.
@@ -174,9 +202,14 @@ const DUMP_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug)]
 struct Keepalived {
     logs: Vec<Follower>,
+    fifo: Option<Fifo>,
     model: Model,
-    /// The dump that was taken last.
-    dumped: Option<SystemTime>,
+    vrrp: Instances,
+    /// Whether keepalived may be signalled, and when it was.
+    may_signal: bool,
+    signalled: Option<Instant>,
+    /// The dumps that were taken last, by name.
+    dumped: BTreeMap<&'static str, SystemTime>,
     /// When the log was written that told of keepalived's past before we began to follow it.
     past: Option<SystemTime>,
     /// Whether that past was read.
@@ -195,8 +228,12 @@ impl Keepalived {
         };
         Self {
             logs,
+            fifo: settings.keepalived_fifo.as_deref().map(Fifo::new),
             model: Model::default(),
-            dumped: None,
+            vrrp: Instances::default(),
+            may_signal: settings.keepalived_dump,
+            signalled: None,
+            dumped: BTreeMap::new(),
             past: None,
             followed: false,
             met: false,
@@ -221,20 +258,75 @@ impl Keepalived {
         self.followed = true;
     }
 
-    /// Takes a dump that is new, fresh, and not older than the past that the log has just told.
-    fn read_dump(&mut self, context: &Context<'_>, out: &mut Families) {
-        let Ok((text, written)) = dump_text(context.place) else {
-            return;
-        };
+    /// Reads the notify FIFO, where there is one for us.
+    fn read_fifo(&mut self, place: &Place) {
+        let model = &mut self.model;
+        let mut told = false;
+        let read = self.fifo.as_mut().map(|fifo| {
+            fifo.read(place, |event| {
+                told = true;
+                model.take(event);
+            })
+        });
+        if let Some(Err(error)) = read {
+            tracing::debug!(%error, "keepalived's notify FIFO can't be read");
+        }
+        self.met |= told;
+    }
+
+    /// Takes the dumps that are new, fresh, and not older than the past that the log has just told.
+    fn read_dumps(&mut self, context: &Context<'_>, pid: u64, out: &mut Families) {
+        if let Some(text) = self.fresh_dump(context, pid, DUMP, out) {
+            self.model.replace(dump::parse(&text));
+        }
+        if let Some(text) = self.fresh_dump(context, pid, VRRP_DUMP, out) {
+            self.vrrp.describe(&text);
+            for (instance, state) in self.vrrp.states() {
+                self.model.take(log::Event::State {
+                    instance: instance.to_owned(),
+                    state,
+                });
+            }
+        }
+        if let Some(text) = self.fresh_dump(context, pid, VRRP_STATS, out) {
+            self.vrrp.count(&text);
+        }
+    }
+
+    fn fresh_dump(
+        &mut self,
+        context: &Context<'_>,
+        pid: u64,
+        name: &'static str,
+        out: &mut Families,
+    ) -> Option<String> {
+        // keepalived may have a /tmp of its own.
+        let (text, written) = dump_text(context.place, &format!("proc/{pid}/root/tmp/{name}"))
+            .or_else(|_| dump_text(context.place, &format!("tmp/{name}")))
+            .ok()?;
         if let Ok(since) = written.duration_since(UNIX_EPOCH) {
-            let labels = Labels::of(&[("file", "keepalived_check.data")]);
+            let labels = Labels::of(&[("file", name)]);
             out.push(&DUMP_TIME, &labels, since.as_secs_f64());
         }
         let age = context.now.duration_since(written).unwrap_or_default();
         let past = self.past.is_some_and(|past| written + DUMP_SLACK < past);
-        if age <= DUMP_FRESH && !past && self.dumped != Some(written) {
-            self.dumped = Some(written);
-            self.model.replace(dump::parse(&text));
+        let is_new = age <= DUMP_FRESH && !past && self.dumped.get(name) != Some(&written);
+        is_new.then(|| {
+            self.dumped.insert(name, written);
+            text
+        })
+    }
+
+    /// Makes keepalived write its dumps, to be read the next time; they are written in pieces.
+    fn ask_for_dumps(&mut self, place: &Place, pid: u64) {
+        let is_due = self
+            .signalled
+            .is_none_or(|last| DUMP_INTERVAL <= last.elapsed());
+        if self.may_signal && is_due {
+            self.signalled = Some(Instant::now());
+            if let Err(error) = request::dumps(place, pid) {
+                tracing::warn!(%error, pid, "keepalived can't be made to write its dumps");
+            }
         }
     }
 }
@@ -242,32 +334,43 @@ impl Keepalived {
 impl Probe for Keepalived {
     fn collect(&mut self, context: &Context<'_>, out: &mut Families) -> Result<(), ProbeError> {
         let place = context.place;
-        let runs = runs(place);
+        let pid = running(place);
         self.read_logs(place);
-        if runs {
-            self.read_dump(context, out);
+        self.read_fifo(place);
+        match pid {
+            Some(pid) => {
+                self.read_dumps(context, pid, out);
+                self.ask_for_dumps(place, pid);
+            }
+            None => self.vrrp = Instances::default(),
         }
-        self.met |= runs;
+        self.met |= pid.is_some();
         if !self.met {
             return Err(ProbeError::unavailable(
                 Reason::NoFile,
                 "no keepalived runs here, and no log tells of one",
             ));
         }
-        out.push(&UP, &Labels::none(), runs);
-        let table = kernel_table(place);
-        emit(&self.model, runs.then_some(table).flatten().as_ref(), out);
+        out.push(&UP, &Labels::none(), pid.is_some());
+        let table = pid.and_then(|_| kernel_table(place));
+        emit(&self.model, table.as_ref(), out);
+        self.vrrp.emit(out);
         Ok(())
     }
 }
 
-/// Whether the process of a pid file is keepalived.
-fn runs(place: &Place) -> bool {
-    PID_FILES.iter().any(|file| {
-        let pid = place.number(file).ok();
-        let name = pid.and_then(|pid| place.text(&format!("proc/{pid}/comm")).ok());
-        name.is_some_and(|name| name.trim() == "keepalived")
+/// The process of a pid file, if it is keepalived.
+fn running(place: &Place) -> Option<u64> {
+    PID_FILES.iter().find_map(|file| {
+        let pid = place.number(file).ok()?;
+        is_keepalived(place, pid).then_some(pid)
     })
+}
+
+fn is_keepalived(place: &Place, pid: u64) -> bool {
+    place
+        .text(&format!("proc/{pid}/comm"))
+        .is_ok_and(|name| name.trim() == "keepalived")
 }
 
 /// What the kernel carries; `None` where that can't be known.
@@ -281,10 +384,10 @@ fn kernel_table(place: &Place) -> Option<Carried> {
     Some(carried(&parse_table(&text).ok()?))
 }
 
-/// Reads the dump. /tmp is everybody's: only a plain file of root's, with one name, is keepalived's.
-fn dump_text(place: &Place) -> io::Result<(String, SystemTime)> {
+/// Reads a dump. /tmp is everybody's: only a plain file of root's, with one name, is keepalived's.
+fn dump_text(place: &Place, path: &str) -> io::Result<(String, SystemTime)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(place.path(DUMP), flags, Mode::empty())?);
+    let file = File::from(rustix::fs::open(place.path(path), flags, Mode::empty())?);
     let found = file.metadata()?;
     let owner = fs::metadata(place.path("."))?.uid();
     if !found.is_file() || found.nlink() != 1 || found.uid() != owner {

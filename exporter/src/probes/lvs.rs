@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::family::{Families, Family};
@@ -17,6 +18,7 @@ use crate::place::Place;
 use crate::probe::{Context, Entry, Pace, Probe, ProbeError, Reason};
 use crate::probes::Settings;
 
+use self::api::Watch;
 use self::families::{
     DAEMON, FAMILIES, MAPPED, MAPPED_MISSING, MAPPING_OK, MAPPING_TIME, MAPPING_WRONG, NODE_TOTALS,
     SOURCE, TABLE_SIZE, UNMAPPED, UNPROGRAMMED, WIDE,
@@ -25,6 +27,7 @@ use self::kernel::Director;
 use self::mapping::Mapping;
 use self::table::{Counters, Key, Service};
 
+pub mod api;
 mod families;
 pub mod kernel;
 pub mod mapping;
@@ -45,8 +48,10 @@ pub const ENTRY: Entry = Entry {
 struct Lvs {
     env: String,
     path: Option<PathBuf>,
+    /// Who asks the API for it, where it is not in a file.
+    watch: Option<Watch>,
     /// The last mapping that could be read, and when that was.
-    mapping: Option<(Mapping, SystemTime)>,
+    mapping: Option<(Arc<Mapping>, SystemTime)>,
 }
 
 // === impl Lvs ===
@@ -56,25 +61,31 @@ impl Lvs {
         Self {
             env: settings.env.clone(),
             path: settings.lvs_mapping.clone(),
+            watch: settings.lvs_configmap.clone().map(Watch::start),
             mapping: None,
         }
     }
 
     /// Reads the mapping anew; an unreadable one leaves the last.
-    fn reload(&mut self, now: SystemTime, out: &mut Families) {
-        let Some(path) = &self.path else {
+    fn reload(&mut self, context: &Context<'_>, out: &mut Families) {
+        let well = if let Some(watch) = &self.watch {
+            let latest = watch.latest(context.deadline);
+            self.mapping = latest.mapping;
+            latest.well
+        } else if let Some(path) = &self.path {
+            match Mapping::read(path) {
+                Ok(mapping) => {
+                    let well = mapping.wrong.is_empty();
+                    self.mapping = Some((Arc::new(mapping), context.now));
+                    well
+                }
+                Err(error) => {
+                    tracing::debug!(%error, path = %path.display(), "the mapping of virtual addresses can't be read");
+                    false
+                }
+            }
+        } else {
             return;
-        };
-        let well = match Mapping::read(path) {
-            Ok(mapping) => {
-                let well = mapping.wrong.is_empty();
-                self.mapping = Some((mapping, now));
-                well
-            }
-            Err(error) => {
-                tracing::debug!(%error, path = %path.display(), "the mapping of virtual addresses can't be read");
-                false
-            }
         };
         out.push(&MAPPING_OK, &Labels::none(), well);
         if let Some((mapping, read)) = &self.mapping {
@@ -88,13 +99,13 @@ impl Lvs {
 
 impl Probe for Lvs {
     fn collect(&mut self, context: &Context<'_>, out: &mut Families) -> Result<(), ProbeError> {
-        self.reload(context.now, out);
+        self.reload(context, out);
         let director = read(context.place, out)?;
         totals(context.place, out);
         emit(
             &director,
             &self.env,
-            self.mapping.as_ref().map(|(mapping, _)| mapping),
+            self.mapping.as_ref().map(|(mapping, _)| &**mapping),
             out,
         );
         Ok(())

@@ -8,7 +8,7 @@ nodetap=$1 directory=$2
 show() {
     echo "## $1"
     ipvsadm -Ln
-    "$nodetap" --state /tmp/state metrics keepalived | grep -v '^#' || true
+    "$nodetap" --state /tmp/state "${@:2}" metrics keepalived | grep -v '^#' || true
 }
 # Waits until the kernel's table, a line for each real server with its weight, is as said.
 until_table() {
@@ -45,17 +45,22 @@ echo 1 > /run/lab/second
 echo 42 > /run/lab/third
 until_table '10.1.0.12:80=0 10.1.0.13:80=40'
 show failing
+# Without a log, by the notify FIFO alone, which holds all that happened until somebody reads it.
+printf 'export:\n  keepalived_log: /none\n  keepalived_fifo: /run/keepalived.fifo\n' > /tmp/fifo.yaml
+show notified --config /tmp/fifo.yaml
 
 ipvsadm -d -t 10.99.0.1:80 -r 10.1.0.13:80
 ipvsadm -a -t 10.99.0.1:80 -r 10.1.0.11:80 -m -w 3
 show meddled
 
-kill -USR1 "$(cat /run/keepalived.pid)"
+# Allowed to, nodetap makes keepalived write its dumps, and reads them the next time.
+printf 'export:\n  keepalived_dump: true\n' > /tmp/dump.yaml
+show signalled --config /tmp/dump.yaml
 for _ in $(seq 600); do ! grep -qs 'PING_CHECK\|Last status' /tmp/keepalived_check.data || break; sleep 0.1; done
 # The file is written in pieces.
 size=
 until now=$(stat -c %s /tmp/keepalived_check.data) && [ "$now" = "$size" ]; do size=$now; sleep 0.5; done
-show dumped
+show dumped --config /tmp/dump.yaml
 
 rm /run/lab/*
 said 'Adding service \[10.1.0.11\]'

@@ -85,6 +85,29 @@ pub(super) const KEYS: &[Key] = &[
         set: |raw, node| values::path(node).map(|value| raw.export.lvs_mapping = Some(value)),
     },
     Key {
+        path: "export.lvs_configmap",
+        default: "nothing",
+        effect: "The ConfigMap with that mapping, as `NAMESPACE/NAME`, read from Kubernetes' API every 30 s. A key that is no \
+                 virtual address holds a text of entries; IPv6 is written there. Named ports are looked up in their services.",
+        edges: "Not together with `lvs_mapping`. Needs the right to `get` the ConfigMap, and services for their ports. While \
+                the API does not answer, what was read last holds.",
+        who: "Whose directors are not nodes of the cluster, or have no volume with the mapping.",
+        kind: Kind::Name,
+        live: false,
+        set: |raw, node| values::object(node).map(|value| raw.export.lvs_configmap = Some(value)),
+    },
+    Key {
+        path: "export.kubeconfig",
+        default: "the pod's service account",
+        effect: "The kubeconfig by whose current context the API server is asked for `lvs_configmap`.",
+        edges: "An absolute path, not below `--root`. Tokens, passwords and certificates, also in files, which are read anew; \
+                `exec` is refused.",
+        who: "Who runs nodetap outside of the cluster.",
+        kind: Kind::Path,
+        live: false,
+        set: |raw, node| values::path(node).map(|value| raw.export.kubeconfig = Some(value)),
+    },
+    Key {
         path: "export.keepalived_log",
         default: "the usual ones",
         effect: "The file in which keepalived's log lines are, for the `keepalived_*` families.",
@@ -106,6 +129,28 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Flag,
         live: false,
         set: |raw, node| values::flag(node).map(|value| raw.export.jvm_discovery = Some(value)),
+    },
+    Key {
+        path: "export.keepalived_fifo",
+        default: "nothing",
+        effect: "A notify FIFO of keepalived (`notify_fifo`, `lvs_notify_fifo`, `vrrp_notify_fifo`) that is read beside the log.",
+        edges: "An absolute path, read below `--root`. A FIFO has one reader: what nodetap takes from it nobody else gets.",
+        who: "Whose keepalived logs where nodetap can't read.",
+        kind: Kind::Path,
+        live: false,
+        set: |raw, node| values::path(node).map(|value| raw.export.keepalived_fifo = Some(value)),
+    },
+    Key {
+        path: "export.keepalived_dump",
+        default: "false",
+        effect: "Whether keepalived is signalled (SIGUSR1 and SIGUSR2, every 30 s) to write its dumps to /tmp, which tell quorum, \
+                 weights, checks, the addresses of VRRP instances and their statistics.",
+        edges: "Needs the node's process namespace and the right to signal. Without it a dump that somebody else has made \
+                within two minutes is used.",
+        who: "Who wants more of keepalived than its log tells.",
+        kind: Kind::Flag,
+        live: false,
+        set: |raw, node| values::flag(node).map(|value| raw.export.keepalived_dump = Some(value)),
     },
     Key {
         path: "export.ping_gateways",

@@ -55,3 +55,24 @@ pub(in crate::config) fn subnets(node: &Node) -> Read<Vec<Subnet>> {
     }
     Ok(subnets)
 }
+
+/// An object of Kubernetes, as `NAMESPACE/NAME`.
+pub(in crate::config) fn object(node: &Node) -> Read<(String, String)> {
+    let text = text(node, "`NAMESPACE/NAME`")?;
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 253
+            && name.split('.').all(|part| {
+                !part.is_empty()
+                    && part.bytes().all(|byte| {
+                        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+                    })
+            })
+    };
+    match text.split_once('/') {
+        Some((namespace, name)) if is_name(namespace) && is_name(name) => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => refuse(node, format!("`{text}` is not like `NAMESPACE/NAME`")),
+    }
+}

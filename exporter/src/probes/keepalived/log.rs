@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use crate::probes::lvs::table::{Key, Protocol};
 
+use super::vrrp;
+
 /// A real server: its address and port.
 pub type Server = (IpAddr, u16);
 
@@ -152,7 +154,7 @@ fn of_message(text: &str) -> Option<Event> {
         "Changing" => weighed(text),
         "Activating" => {
             let rest = text.strip_prefix("Activating healthchecker for service ")?;
-            let (server, service) = pair(rest, " for VS ")?;
+            let (server, service) = server_and_service(rest, " for VS ")?;
             Some(Event::Watched { service, server })
         }
         "Adding" | "Removing" | "Enabling" | "Disabling" => placed(first, text),
@@ -175,7 +177,7 @@ fn placed(first: &str, text: &str) -> Option<Event> {
         "Enabling" => (" of VS ", Place::In),
         _ => (" of VS ", Place::Inhibited),
     };
-    let (server, service) = pair(rest, between)?;
+    let (server, service) = server_and_service(rest, between)?;
     Some(Event::Placed {
         service,
         server,
@@ -188,7 +190,7 @@ fn weighed(text: &str) -> Option<Event> {
     let (weights, rest) = rest.split_once(" for ")?;
     let (_, weight) = weights.split_once(" to ")?;
     let (_, rest) = rest.split_once("service ")?;
-    let (server, service) = pair(rest, " of VS ")?;
+    let (server, service) = server_and_service(rest, " of VS ")?;
     Some(Event::Weighed {
         service,
         server,
@@ -201,7 +203,7 @@ fn weighed(text: &str) -> Option<Event> {
 fn checked(text: &str) -> Option<Event> {
     let (service, server, rest) = if let Some(rest) = text.strip_prefix("Misc check for [") {
         let (of, rest) = rest.split_once("] by [")?;
-        let (server, service) = pair(of, " VS ")?;
+        let (server, service) = server_and_service(of, " VS ")?;
         (Some(service), server, rest)
     } else {
         let rest = text.strip_prefix("Misc check to [")?;
@@ -228,13 +230,7 @@ fn checked(text: &str) -> Option<Event> {
 
 fn state(text: &str) -> Option<Event> {
     let (instance, rest) = text.strip_prefix('(')?.split_once(") Entering ")?;
-    let state = match rest.split(' ').next()? {
-        "INIT" => 0,
-        "BACKUP" => 1,
-        "MASTER" => 2,
-        "FAULT" => 3,
-        _ => return None,
-    };
+    let state = vrrp::state(rest.split(' ').next()?)?;
     Some(Event::State {
         instance: instance.to_owned(),
         state,
@@ -249,7 +245,7 @@ pub fn base_name(script: &str) -> String {
 }
 
 /// `[10.1.0.11]:tcp:80 BETWEEN [10.99.0.1]:tcp:80`, with a full stop behind it or not.
-fn pair(text: &str, between: &str) -> Option<(Server, Key)> {
+pub fn server_and_service(text: &str, between: &str) -> Option<(Server, Key)> {
     let (server, name) = text.split_once(between)?;
     let (ip, _, port) = socket(server)?;
     Some(((ip, port), service(name)?))

@@ -218,14 +218,17 @@ fn a_node_without_keepalived_is_no_failure() {
     let context = Context {
         place: &place,
         now: SystemTime::now(),
-        deadline: std::time::Instant::now(),
+        deadline: Instant::now(),
     };
     let error = probe.collect(&context, &mut Families::new(10)).unwrap_err();
     assert_eq!(error.reason(), Reason::NoFile);
     // A dump that is a link, as somebody may plant in /tmp.
     fs::create_dir(directory.path().join("tmp")).unwrap();
-    std::os::unix::fs::symlink("/etc/passwd", directory.path().join(DUMP)).unwrap();
-    assert!(dump_text(&place).is_err());
+    let planted = format!("tmp/{DUMP}");
+    std::os::unix::fs::symlink("/etc/passwd", directory.path().join(&planted)).unwrap();
+    assert!(dump_text(&place, &planted).is_err());
+    fs::write(directory.path().join("tmp/plain"), "text").unwrap();
+    assert_eq!(dump_text(&place, "tmp/plain").unwrap().0, "text");
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! Whose is a virtual address? A `ConfigMap`, as a file or as the directory it is mounted to, gives services their names.
 //!
 //! Two forms of entries: `VIP-port: ip:port, ip:port` lists real servers, `VIP: namespace/service:portname` names a
-//! Kubernetes service. A directory has one file for each key. In a file, lines that open a section (`data:`) or a
+//! Kubernetes service. A directory has one file for each key, as the object has its members. In a file, lines that open a section (`data:`) or a
 //! document (`---`) and the members of `metadata` are passed over, so that a manifest can be used as it is.
 //! `-udp` after the port, or `/UDP` after a value, says another protocol than TCP.
 
@@ -85,18 +85,55 @@ impl Mapping {
                 .filter(|name| !name.starts_with('.'))
                 .collect();
             names.sort_unstable();
-            let mut mapping = Self::default();
+            let mut members = Vec::with_capacity(names.len());
             for name in names {
-                mapping.add(&name, &text(&path.join(&name))?);
+                let text = text(&path.join(&name))?;
+                members.push((name, text));
             }
-            return Ok(mapping);
+            let members = members
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str()));
+            return Ok(Self::of_members(members));
         }
         Ok(Self::parse(&text(path)?))
+    }
+
+    /// Reads the members of a `ConfigMap`; pure. A key that is no virtual address holds a text of entries, the only way
+    /// to write those of IPv6: a key has no colon.
+    pub fn of_members<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut mapping = Self::default();
+        for (key, value) in members {
+            if vip(key).is_some() {
+                mapping.add(key, value);
+            } else {
+                mapping.add_text(value);
+            }
+        }
+        mapping
     }
 
     /// Reads the text of a file; pure.
     pub fn parse(text: &str) -> Self {
         let mut mapping = Self::default();
+        mapping.add_text(text);
+        mapping
+    }
+
+    /// Looks up the ports that only have a name, by namespace, service, name and protocol.
+    pub fn resolve(&mut self, mut number: impl FnMut(&str, &str, &str, Protocol) -> Option<u16>) {
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if let Port::Name(name) = &entry.port
+                && let Some(port) = number(&entry.namespace, &entry.service, name, entry.protocol)
+            {
+                entry.port = Port::Number(port);
+                self.by_port
+                    .entry((entry.ip, entry.protocol, port))
+                    .or_insert(index);
+            }
+        }
+    }
+
+    fn add_text(&mut self, text: &str) {
         let mut in_metadata = false;
         for line in text.lines() {
             let indented = line.starts_with([' ', '\t']);
@@ -108,7 +145,7 @@ impl Mapping {
                 in_metadata = line == "metadata:";
             }
             let Some((key, value)) = split(line) else {
-                mapping.wrong.push(start_of(line));
+                self.wrong.push(start_of(line));
                 continue;
             };
             let is_manifest = matches!(
@@ -118,9 +155,8 @@ impl Mapping {
             if (in_metadata && indented) || (!indented && is_manifest) {
                 continue;
             }
-            mapping.add(key, value);
+            self.add(key, value);
         }
-        mapping
     }
 
     /// The entry for a programmed service, by its index.
