@@ -13,7 +13,8 @@ use exporter::family::{Families, Family};
 use exporter::labels::Labels;
 use exporter::probes::jvm::agents;
 use exporter::probes::lvs::api::ConfigMap;
-use exporter::serve::probe_router;
+use exporter::push::Push;
+use exporter::serve::{Own, probe_router};
 use page::process::Process;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -75,8 +76,11 @@ pub(crate) fn run(place: &Place, args: &args::Export) -> anyhow::Result<ExitCode
         .enable_all()
         .build()
         .context("start the HTTP thread's runtime")?;
+    let exporter = Arc::new(exporter);
+    let own = push(place, &exporter)?;
     runtime.block_on(serve(
-        Arc::new(exporter),
+        exporter,
+        own,
         &web,
         args.listen.unwrap_or(config.export.listen),
         args.listen_ready.or(config.export.listen_ready),
@@ -130,8 +134,43 @@ fn text_of(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// Begins to push, where that is configured; what the process says of itself then tells of it too.
+fn push(place: &Place, exporter: &Arc<Exporter>) -> anyhow::Result<Own> {
+    let Some(config) = &place.config.export.push else {
+        return Ok(Arc::new(own));
+    };
+    let node = crate::settings::node(&place.config);
+    let name = [node.name.as_str(), &node.host]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .unwrap_or_default()
+        .to_owned();
+    let labels = [
+        ("cluster", place.config.cluster.clone()),
+        ("instance", name.clone()),
+        ("job", "nodetap".to_owned()),
+        ("node", name),
+    ];
+    let push = Arc::new(Push::default());
+    let told = Arc::clone(&push);
+    let all: Own = Arc::new(move |out| {
+        own(out);
+        told.emit(out);
+    });
+    let settings = exporter::push::Settings {
+        server: config.server.clone(),
+        interval: config.interval,
+        buffer_bytes_max: usize::try_from(config.buffer_bytes_max).unwrap_or(usize::MAX),
+        labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
+    };
+    push.start(Arc::clone(exporter), Arc::clone(&all), settings)
+        .context("start the threads that push")?;
+    Ok(all)
+}
+
 async fn serve(
     exporter: Arc<Exporter>,
+    own: Own,
     web: &Web,
     wanted: SocketAddr,
     wanted_ready: Option<SocketAddr>,
@@ -153,7 +192,7 @@ async fn serve(
     }
     // Nobody needs to read this.
     drop(io::stdout().write_all(says.as_bytes()));
-    let router = exporter::serve::router(exporter, Arc::new(own), SCRAPES_MAX);
+    let router = exporter::serve::router(exporter, own, SCRAPES_MAX);
     let plain = Web::open();
     let answer_probes = async {
         match probes {

@@ -52,18 +52,16 @@ pub(crate) enum KubeconfigError {
 
 /// Finds the API server: by a kubeconfig, else as a pod does.
 pub(crate) fn server(kubeconfig: Option<&Path>) -> Result<Server, KubeconfigError> {
-    match kubeconfig {
-        Some(path) => of_file(path),
-        None => {
-            let variable = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
-            let host = variable("KUBERNETES_SERVICE_HOST");
-            let port = variable("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned());
-            let account = Path::new(ACCOUNT);
-            host.filter(|_| account.join("token").is_file())
-                .map(|host| of_pod(&host, &port, account))
-                .ok_or(KubeconfigError::NoPod)
-        }
+    if let Some(path) = kubeconfig {
+        return of_file(path);
     }
+    let variable = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let host = variable("KUBERNETES_SERVICE_HOST");
+    let port = variable("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned());
+    let account = Path::new(ACCOUNT);
+    host.filter(|_| account.join("token").is_file())
+        .map(|host| of_pod(&host, &port, account))
+        .ok_or(KubeconfigError::NoPod)
 }
 
 fn of_pod(host: &str, port: &str, account: &Path) -> Server {
@@ -226,7 +224,7 @@ users:
             ),
             (
                 "LS0tCg==",
-                "?",
+                "_",
                 "certificate-authority-data is not a text in base64",
             ),
             (

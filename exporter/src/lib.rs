@@ -4,8 +4,8 @@
 //! [`place`] is where files are read, [`netlink`] how the kernel is asked, [`http`] how a server, [`machine`] what it
 //! runs on, [`pods`] whose a process is, [`networks`] whose a network namespace and an address, [`subnet`] a range of them;
 //! [`labels`], [`family`] and [`text`] are what a sample becomes, [`exposition`] is how others' are read, [`probe`] is what
-//! a probe must do, [`probes`] the table of all of them, [`scrape`] runs them, each on its own thread, and [`serve`]
-//! answers Prometheus.
+//! a probe must do, [`probes`] the table of all of them, [`scrape`] runs them, each on its own thread, [`serve`]
+//! answers Prometheus, and [`push`] brings it all to where no scrape reaches.
 //!
 //! A thing that is not there (a kernel module, a right, a file) is a state with a reason, never an error loop. Bytes
 //! from the kernel are read as if they came from a stranger.
@@ -39,6 +39,8 @@ pub mod probes;
 pub mod scrape;
 
 pub mod serve;
+
+pub mod push;
 
 pub mod manual;
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::family::Family;
 use crate::probes::PROBES;
-use crate::scrape;
+use crate::{push, scrape};
 
 /// A section for each probe, with a row for each family.
 pub fn markdown() -> String {
@@ -12,6 +12,8 @@ pub fn markdown() -> String {
         "## The scrape itself\n\nOne series for each probe. Counters start at 0 with the process.\n\n",
     );
     table(scrape::FAMILIES, &mut out);
+    out.push_str("\n## Pushing\n\nWhere `export.push_url` is set.\n\n");
+    table(push::FAMILIES, &mut out);
     for entry in PROBES {
         // Writing to a String can't fail.
         write!(out, "\n## Probe `{}`\n\n{}\n\n", entry.name, entry.about).unwrap_or_default();

@@ -42,6 +42,10 @@ pub const PROBES: &[Entry] = &[
 ];
 
 /// What the probes are told.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the configuration that says yes or no"
+)]
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The root of the node's file systems.

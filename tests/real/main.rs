@@ -40,6 +40,7 @@ mod kubelet;
 mod manifests;
 mod node_exporter;
 mod opensearch;
+mod pushing;
 mod readiness;
 mod schema;
 mod scraping;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -215,11 +215,17 @@ impl Prometheus {
         let free = TcpListener::bind("127.0.0.1:0").expect("find a port");
         let address = free.local_addr().expect("an address");
         drop(free);
+        Self::at(directory, address, &[])
+    }
+
+    /// At an address of one's own, with more flags.
+    pub(crate) fn at(directory: &Path, address: SocketAddr, flags: &[&str]) -> Self {
         let child = Command::new("prometheus")
             .arg("--config.file=prometheus.yml")
             .arg("--storage.tsdb.path=data")
             .arg("--enable-feature=expand-external-labels")
             .arg(format!("--web.listen-address={address}"))
+            .args(flags)
             .current_dir(directory)
             .env("HOSTNAME", "replica-of-test")
             .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! The mapping of virtual addresses as a ConfigMap of a real API server, read with the rights of a service account.
+//! The mapping of virtual addresses as a `ConfigMap` of a real API server, read with the rights of a service account.
 
 use std::fs;
 use std::process::Command;
@@ -133,12 +133,8 @@ fn scrape(machine: &Machine, token: &str) -> Said {
     });
     let out = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{done:?}");
-    let samples: String = out
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    Said::situations(&format!("## one\n{samples}"))
+    let samples: Vec<&str> = out.lines().filter(|line| !line.starts_with('#')).collect();
+    Said::situations(&format!("## one\n{}", samples.join("\n")))
         .remove("one")
         .expect("one situation")
 }

@@ -2,9 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use exporter::http::{Content, Server};
 use exporter::probes::readiness::target::Target;
 use exporter::subnet::Subnet;
+
+/// How often metrics are pushed.
+const PUSH_INTERVAL: Duration = Duration::from_secs(15);
+/// What of them may wait, in bytes: some minutes of a busy director, an hour of another node.
+const PUSH_BUFFER_BYTES: u64 = 16 << 20;
 
 /// The section `export`, as it was written.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +42,20 @@ pub struct RawExport {
     pub keepalived_fifo: Option<PathBuf>,
     /// `export.keepalived_dump`
     pub keepalived_dump: Option<bool>,
+    /// `export.push_url`
+    pub push_url: Option<String>,
+    /// `export.push_interval`
+    pub push_interval: Option<Duration>,
+    /// `export.push_buffer`
+    pub push_buffer: Option<u64>,
+    /// `export.push_user`
+    pub push_user: Option<String>,
+    /// `export.push_password_file`
+    pub push_password_file: Option<PathBuf>,
+    /// `export.push_token_file`
+    pub push_token_file: Option<PathBuf>,
+    /// `export.push_ca_file`
+    pub push_ca_file: Option<PathBuf>,
     /// `export.ping_gateways`
     pub ping_gateways: Option<bool>,
     /// `export.ping_from_pods`
@@ -76,12 +97,25 @@ pub struct Export {
     pub keepalived_fifo: Option<PathBuf>,
     /// Whether keepalived may be signalled to write its dumps.
     pub keepalived_dump: bool,
+    /// Where metrics are pushed to, and how; `None` pushes nothing.
+    pub push: Option<Push>,
     /// Whether default gateways are pinged.
     pub ping_gateways: bool,
     /// Whether the targets are asked from inside pods too.
     pub ping_from_pods: bool,
     /// Who else is pinged.
     pub ping_targets: Vec<Target>,
+}
+
+/// Where metrics are pushed to, and how.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// The receiver.
+    pub server: Server,
+    /// How often.
+    pub interval: Duration,
+    /// What may wait, in bytes.
+    pub buffer_bytes_max: u64,
 }
 
 // === impl Export ===
@@ -101,11 +135,29 @@ impl From<RawExport> for Export {
             keepalived_log,
             keepalived_fifo,
             keepalived_dump,
+            push_url,
+            push_interval,
+            push_buffer,
+            push_user,
+            push_password_file,
+            push_token_file,
+            push_ca_file,
             jvm_discovery,
             ping_gateways,
             ping_from_pods,
             ping_targets,
         } = raw;
+        let push = push_url.map(|url| Push {
+            server: Server {
+                url,
+                authorities: push_ca_file.map(Content::File),
+                token: push_token_file.map(Content::File),
+                basic: push_user.zip(push_password_file.map(Content::File)),
+                ..Server::default()
+            },
+            interval: push_interval.unwrap_or(PUSH_INTERVAL),
+            buffer_bytes_max: push_buffer.unwrap_or(PUSH_BUFFER_BYTES),
+        });
         Self {
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9798))),
             listen_ready,
@@ -120,6 +172,7 @@ impl From<RawExport> for Export {
             keepalived_fifo,
             keepalived_dump: keepalived_dump.unwrap_or(false),
             jvm_discovery: jvm_discovery.unwrap_or(false),
+            push,
             ping_gateways: ping_gateways.unwrap_or(true),
             ping_from_pods: ping_from_pods.unwrap_or(false),
             ping_targets: ping_targets.unwrap_or_default(),

@@ -275,6 +275,12 @@ fn every_key_changes_the_configuration() {
         | "export.keepalived_log"
         | "export.keepalived_fifo" => "/b",
         "export.lvs_configmap" => "lb/vips",
+        "export.push_url" => "http://a/write",
+        "export.push_interval" => "20s\n  push_url: http://a/write",
+        "export.push_buffer" => "2 MiB\n  push_url: http://a/write",
+        "export.push_user" => "a\n  push_password_file: /b\n  push_url: http://a/write",
+        "export.push_password_file" => "/b\n  push_user: a\n  push_url: http://a/write",
+        "export.push_token_file" | "export.push_ca_file" => "/b\n  push_url: http://a/write",
         "export.kubeconfig" => "/b\n  lvs_configmap: lb/vips",
         "export.ping_targets" => "[core_switch=10.0.0.1]",
         "collect.start" => "end",

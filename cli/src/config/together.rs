@@ -4,7 +4,8 @@ use super::raw::Written;
 use yaml::problem::Problem;
 
 /// Keys of which only one may be set.
-const EITHER: [(&str, &str); 5] = [
+const EITHER: [(&str, &str); 6] = [
+    ("export.push_user", "export.push_token_file"),
     ("export.lvs_mapping", "export.lvs_configmap"),
     ("elasticsearch.password", "elasticsearch.password_file"),
     ("elasticsearch.api_key", "elasticsearch.api_key_file"),
@@ -13,7 +14,11 @@ const EITHER: [(&str, &str); 5] = [
 ];
 
 /// Keys that mean nothing without one of others.
-const NEEDS: [(&str, &[&str]); 6] = [
+const NEEDS: [(&str, &[&str]); 10] = [
+    ("export.push_user", &["export.push_password_file"]),
+    ("export.push_password_file", &["export.push_user"]),
+    ("export.push_token_file", &["export.push_url"]),
+    ("export.push_ca_file", &["export.push_url"]),
     ("export.kubeconfig", &["export.lvs_configmap"]),
     (
         "elasticsearch.user",

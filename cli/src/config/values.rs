@@ -23,7 +23,7 @@ mod derive;
 pub(super) use cluster::{
     MODES, TEMPLATES, index_prefix, mode, path, secret, template, url, urls, user,
 };
-pub(super) use export::{object, ping_targets, probes, subnets};
+pub(super) use export::{object, ping_targets, probes, push_url, subnets};
 
 pub(super) use derive::{access, derive_rules, names, patterns};
 

@@ -1,7 +1,12 @@
 //! What does the exporter show, and where?
 
+use std::time::Duration;
+
 use super::{Key, Kind};
 use crate::config::values;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -151,6 +156,87 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Flag,
         live: false,
         set: |raw, node| values::flag(node).map(|value| raw.export.keepalived_dump = Some(value)),
+    },
+    Key {
+        path: "export.push_url",
+        default: "nothing",
+        effect: "A receiver of Prometheus remote write 1.0, to which `nodetap export` pushes all that `/metrics` shows, with the \
+                 labels `cluster`, `instance`, `job` and `node`. Requests that it can't take now are tried again with growing \
+                 pauses.",
+        edges: "The whole URL, as in `https://prometheus.example:9090/api/v1/write`. What it refuses is counted \
+                (`nodetap_push_samples_total`) and left. `/metrics` is served all the same.",
+        who: "Whose nodes no scrape can reach.",
+        kind: Kind::Name,
+        live: false,
+        set: |raw, node| values::push_url(node).map(|value| raw.export.push_url = Some(value)),
+    },
+    Key {
+        path: "export.push_interval",
+        default: "15s",
+        effect: "How often metrics are pushed.",
+        edges: "Between 1 s and 1 h. Receivers look back five minutes: a longer interval has gaps.",
+        who: "Who has little room for samples.",
+        kind: Kind::Duration,
+        live: false,
+        set: |raw, node| {
+            values::duration(node, SECOND..=HOUR)
+                .map(|value| raw.export.push_interval = Some(value))
+        },
+    },
+    Key {
+        path: "export.push_buffer",
+        default: "16 MiB",
+        effect: "How many bytes of compressed requests wait while the receiver is away; then the oldest go and are counted.",
+        edges: "Between 64 KiB and 1 GiB, in memory; lost with the process.",
+        who: "Whose receiver is away for long.",
+        kind: Kind::Bytes,
+        live: false,
+        set: |raw, node| {
+            values::bytes(node, 64 << 10..=1 << 30)
+                .map(|value| raw.export.push_buffer = Some(value))
+        },
+    },
+    Key {
+        path: "export.push_user",
+        default: "nothing",
+        effect: "The user for the receiver, with `push_password_file`.",
+        edges: "At most 253 bytes, no colon.",
+        who: "Whose receiver asks for basic authentication.",
+        kind: Kind::Name,
+        live: false,
+        set: |raw, node| values::user(node).map(|value| raw.export.push_user = Some(value)),
+    },
+    Key {
+        path: "export.push_password_file",
+        default: "nothing",
+        effect: "The file with that user's password.",
+        edges: "Read anew for each request.",
+        who: "Who sets `push_user`.",
+        kind: Kind::Path,
+        live: false,
+        set: |raw, node| {
+            values::path(node).map(|value| raw.export.push_password_file = Some(value))
+        },
+    },
+    Key {
+        path: "export.push_token_file",
+        default: "nothing",
+        effect: "The file with a bearer token for the receiver.",
+        edges: "Read anew for each request. Not together with `push_user`.",
+        who: "Whose receiver asks for a token.",
+        kind: Kind::Path,
+        live: false,
+        set: |raw, node| values::path(node).map(|value| raw.export.push_token_file = Some(value)),
+    },
+    Key {
+        path: "export.push_ca_file",
+        default: "the authorities of the Web",
+        effect: "The certificates (PEM) of the authorities that the receiver's certificate is checked with.",
+        edges: "Read anew; then only these count.",
+        who: "Whose receiver has a certificate of its own authority.",
+        kind: Kind::Path,
+        live: false,
+        set: |raw, node| values::path(node).map(|value| raw.export.push_ca_file = Some(value)),
     },
     Key {
         path: "export.ping_gateways",

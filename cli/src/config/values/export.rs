@@ -76,3 +76,22 @@ pub(in crate::config) fn object(node: &Node) -> Read<(String, String)> {
         _ => refuse(node, format!("`{text}` is not like `NAMESPACE/NAME`")),
     }
 }
+
+/// Where metrics are pushed to.
+pub(in crate::config) fn push_url(node: &Node) -> Read<String> {
+    let text = text(
+        node,
+        "a URL, as in `https://prometheus.example:9090/api/v1/write`",
+    )?;
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let is_plain = |letter: char| letter.is_ascii_graphic() && letter != '@';
+    match host {
+        Some(host) if !host.is_empty() && text.chars().all(is_plain) => Ok(text.to_owned()),
+        _ => refuse(
+            node,
+            "a URL begins with `http://` or `https://` and has no user; that is `push_user`",
+        ),
+    }
+}
