@@ -24,6 +24,7 @@ pub const RULES: &[File] = files![
     "keepalived.rules.yml",
     "jvm.rules.yml",
     "ingress.rules.yml",
+    "calico.rules.yml",
     "logs.rules.yml",
     "self.rules.yml",
     "optional/readiness.rules.yml",
@@ -32,6 +33,7 @@ pub const RULES: &[File] = files![
     "optional/jvm.rules.yml",
     "optional/logs.rules.yml",
     "optional/self.rules.yml",
+    "optional/anomaly.rules.yml",
 ];
 
 /// Their tests, in promtool's format.
@@ -45,6 +47,7 @@ pub const TESTS: &[File] = files![
     "jvm.test.yml",
     "ingress.test.yml",
     "ingress_traffic.test.yml",
+    "calico.test.yml",
     "logs.test.yml",
     "self.test.yml",
     "optional/readiness.test.yml",
@@ -53,6 +56,7 @@ pub const TESTS: &[File] = files![
     "optional/jvm.test.yml",
     "optional/logs.test.yml",
     "optional/self.test.yml",
+    "optional/anomaly.test.yml",
 ];
 
 /// What differs between places, with its defaults.

@@ -18,4 +18,6 @@ pub mod inhibit;
 
 pub mod render;
 
+pub mod manual;
+
 pub mod why;

@@ -20,6 +20,12 @@ macro_rules! runbooks {
 
 /// All of them, by name.
 pub const RUNBOOKS: &[Runbook] = runbooks![
+    "CalicoBGPPeerDown",
+    "CalicoFelixDataplaneErrors",
+    "CalicoFelixNotInSync",
+    "CalicoFelixNotReady",
+    "CalicoUnhealthy",
+    "ContainerCPUThrottled",
     "ContainerFatalLogs",
     "ControlPlaneContainerGone",
     "ControlPlaneCrashLooping",
@@ -31,6 +37,7 @@ pub const RUNBOOKS: &[Runbook] = runbooks![
     "EtcdRestart",
     "Ingress5xxRatioHigh",
     "IngressTrafficDrop",
+    "IngressTrafficUnusual",
     "IngressUpstreamLatencyHigh",
     "JVMFullGCFrequent",
     "JVMGCTimeHigh",
@@ -49,6 +56,7 @@ pub const RUNBOOKS: &[Runbook] = runbooks![
     "LVSServiceNoReadyEndpoints",
     "LVSServiceTrafficDrop",
     "LVSServiceTrafficSpike",
+    "LVSServiceTrafficUnusual",
     "LVSVIPUnmapped",
     "LogCollectionLagging",
     "LogConsumerLagGrowing",

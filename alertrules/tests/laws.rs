@@ -101,6 +101,20 @@ fn every_alert_says_how_grave_it_is_and_what_to_do() {
 }
 
 #[test]
+fn the_golden_document_lists_every_alert_and_every_value() {
+    let path = folder().join("../docs/alerts.md");
+    let found = alertrules::manual::text().unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    let expect = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expect,
+        "docs/alerts.md is not what the rules say; UPDATE_GOLDEN=1 writes it anew"
+    );
+}
+
+#[test]
 fn names_are_used_once() {
     let mut seen = BTreeSet::new();
     let again: Vec<String> = expressions()
