@@ -4,7 +4,7 @@ func jvm() page {
 	// The name of a JVM is part of its identity: a container can have several.
 	by := []string{"cluster", "namespace", "pod", "container", "jvm"}
 	const name = "{{namespace}}/{{pod}} {{jvm}}"
-	alerts := []string{"JVM.+"}
+	alerts := []string{"JVM.+", "ContainerCPUThrottled"}
 	chosen := func(metric string, more ...string) string {
 		return ofPods(metric, append([]string{`pod=~"$pod"`}, more...)...)
 	}
