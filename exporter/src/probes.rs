@@ -15,6 +15,7 @@ use self::talkers::top::Top;
 pub mod bypass;
 pub mod calico;
 pub mod cgroup;
+pub mod clock;
 pub mod conntrack;
 pub mod control_plane;
 pub mod jvm;
@@ -34,6 +35,7 @@ pub const PROBES: &[Entry] = &[
     readiness::ENTRY,
     pod_readiness::ENTRY,
     control_plane::ENTRY,
+    clock::ENTRY,
     calico::ENTRY,
     cgroup::ENTRY,
     jvm::ENTRY,

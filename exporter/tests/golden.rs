@@ -14,10 +14,11 @@ use std::time::Duration;
 use exporter::{Exporter, Selection, Settings};
 
 /// The probes that have something to read there.
-const PROBES: [&str; 10] = [
+const PROBES: [&str; 11] = [
     "bypass",
     "calico",
     "cgroup",
+    "clock",
     "conntrack",
     "control_plane",
     "jvm",
@@ -28,10 +29,11 @@ const PROBES: [&str; 10] = [
 ];
 
 /// What differs from run to run, or from checkout to checkout.
-const PASSING: [&str; 6] = [
+const PASSING: [&str; 7] = [
     "conntrack_dump_duration_seconds ",
     "conntrack_dump_last_success_timestamp_seconds ",
     "jvm_agent_scrape_duration_seconds{",
+    "node_timex_",
     "nodetap_probe_duration_seconds{",
     "nodetap_probe_last_run_timestamp_seconds{",
     "control_plane_container_log_modified_timestamp_seconds{",
