@@ -51,6 +51,12 @@ func controlPlane() page {
 				lines("Elections won", "Leaders that took over, by their own lines.", "short",
 					query{sum(within(of("control_plane_leader_elections_total", `result="won"`)), "cluster", "node", "component"), "{{node}} {{component}}"}),
 			}},
+			{"Clocks", []view{
+				lines("Offset", "How far each node's clock is from its reference; leases and etcd bear little.", "s",
+					query{of("node_timex_offset_seconds", job), "{{node}}"}),
+				timeline("Kept right", "Whether something keeps the clock of a node right.", yesNo("kept right", "runs free"),
+					of("node_timex_sync_status", job), "{{node}}"),
+			}},
 			{"Processes", []view{
 				timeline("Running", "Whether a process of the component runs on the node.", yesNo("running", "not running"),
 					highest(of("control_plane_container_running"), "cluster", "node", "component"), "{{node}} {{component}}"),

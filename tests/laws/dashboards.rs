@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use crate::{check, files, read};
 
+mod kibana;
 mod queries;
 
+use kibana::saved_objects;
 use queries::{label_variables, metrics};
 
 /// Whatever a dashboard shows in its top row has these.
@@ -390,82 +392,4 @@ fn every_alert_has_a_dashboard_and_dashboards_name_no_other() {
         "every alert has a dashboard, and dashboards name no other",
         &broken,
     );
-}
-
-/// The lines of the file that Kibana imports.
-fn saved_objects() -> Vec<Value> {
-    read(Path::new("dashboards/kibana/nodetap.ndjson"))
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-#[test]
-fn saved_objects_can_be_imported() {
-    let objects = saved_objects();
-    let mut broken = Vec::new();
-    let mut before: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for object in &objects {
-        let name = format!("{} {}", text(object, "/type"), text(object, "/id"));
-        for reference in list(object, "/references") {
-            // Importers of old read from top to bottom.
-            if !before.contains(&(text(reference, "/type"), text(reference, "/id"))) {
-                broken.push(format!(
-                    "{name}: refers to {} before it is there",
-                    text(reference, "/id")
-                ));
-            }
-        }
-        if !before.insert((text(object, "/type"), text(object, "/id"))) {
-            broken.push(format!("{name}: twice"));
-        }
-        for version in ["/coreMigrationVersion", "/typeMigrationVersion"] {
-            if text(object, version)
-                .split('.')
-                .filter(|part| part.parse::<u32>().is_ok())
-                .count()
-                != 3
-            {
-                broken.push(format!("{name}: no {version}"));
-            }
-        }
-        for inner in [
-            "kibanaSavedObjectMeta/searchSourceJSON",
-            "visState",
-            "panelsJSON",
-            "optionsJSON",
-        ] {
-            let Some(inner_text) = object
-                .pointer(&format!("/attributes/{inner}"))
-                .and_then(Value::as_str)
-            else {
-                continue;
-            };
-            let read: Value = serde_json::from_str(inner_text).unwrap();
-            let named: Vec<&str> = list(object, "/references")
-                .iter()
-                .map(|reference| text(reference, "/name"))
-                .collect();
-            let search = text(&read, "/indexRefName");
-            if !search.is_empty() && !named.contains(&search) {
-                broken.push(format!("{name}: {search} is not among its references"));
-            }
-            for panel in read.as_array().map_or(&[][..], Vec::as_slice) {
-                let wanted = format!(
-                    "{}:{}",
-                    text(panel, "/panelIndex"),
-                    text(panel, "/panelRefName")
-                );
-                if !named.contains(&wanted.as_str()) {
-                    broken.push(format!("{name}: {wanted} is not among its references"));
-                }
-            }
-        }
-    }
-    let kinds: BTreeSet<&str> = objects.iter().map(|object| text(object, "/type")).collect();
-    assert_eq!(
-        kinds,
-        BTreeSet::from(["dashboard", "index-pattern", "search", "visualization"])
-    );
-    check("Kibana can import the saved objects", &broken);
 }
