@@ -42,6 +42,7 @@ mod node_exporter;
 mod opensearch;
 mod pushing;
 mod readiness;
+mod rules;
 mod schema;
 mod scraping;
 mod web_config;
