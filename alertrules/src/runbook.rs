@@ -72,6 +72,8 @@ pub const RUNBOOKS: &[Runbook] = runbooks![
     "NodeAgentMissing",
     "NodeAgentSeriesLimitHit",
     "NodeAgentWatchdog",
+    "NodeClockNotSynchronised",
+    "NodeClockOffsetHigh",
     "NodeConntrackDrops",
     "NodeConntrackEarlyDrops",
     "NodeConntrackFullIn4h",

@@ -1,7 +1,7 @@
 package main
 
 func controlPlane() page {
-	alerts := []string{"Kube.+", "EtcdRestart", "ControlPlane.+"}
+	alerts := []string{"Kube.+", "EtcdRestart", "ControlPlane.+", "NodeClock.+"}
 	const components = `container=~"kube-apiserver|kube-controller-manager|kube-scheduler|etcd"`
 	const kubeStateMetrics = `job="kube-state-metrics"`
 	day := func(counter string) string { return "increase(" + counter + "[1d])" }
