@@ -272,6 +272,11 @@ impl Nodetap {
 // === impl Running ===
 
 impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
