@@ -22,7 +22,6 @@ need mvn maven
 need javac openjdk-17-jdk-headless
 need promtool prometheus
 need amtool prometheus-alertmanager
-need prometheus-alertmanager prometheus-alertmanager
 /usr/bin/python3 -c "import jsonschema, yaml" 2> /dev/null || missing+=(python3-jsonschema python3-yaml)
 python3 -c "import ensurepip, venv" 2> /dev/null || missing+=(python3-venv)
 [[ ${#missing[@]} -gt 0 ]] || exit 0
