@@ -49,6 +49,9 @@ struct Sample<'a> {
     value: &'a str,
 }
 
+/// Labels that a scrape with `honor_labels` would take from a relayed text, though they say who was scraped.
+const OF_THE_TARGET: [&str; 4] = ["cluster", "instance", "job", "node"];
+
 /// Everything read so far.
 struct Reader<'a> {
     own: &'a [(&'a str, &'a str)],
@@ -59,8 +62,8 @@ struct Reader<'a> {
     series: usize,
 }
 
-/// Reads a text. Every series gets the labels `own`; a label of the same name is renamed as Prometheus does it, to
-/// `exported_…`.
+/// Reads a text. Every series gets the labels `own`; a label of the same name, or one that names the scraped target, is
+/// renamed as Prometheus does it, to `exported_…`: a tenant can't speak for another node.
 pub fn parse(
     text: &str,
     own: &[(&str, &str)],
@@ -217,7 +220,7 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|(name, value)| {
                 let is_ours = self.own.iter().any(|(own, _)| own == name);
-                let name = if is_ours {
+                let name = if is_ours || OF_THE_TARGET.contains(name) {
                     format!("exported_{name}")
                 } else {
                     (*name).to_owned()

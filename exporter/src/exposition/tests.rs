@@ -56,6 +56,11 @@ fn labels_of_ours_win_and_theirs_are_renamed() {
         found,
         "# HELP x \n# TYPE x untyped\nx{a=\"b\",exported_pod=\"lie\",pod=\"web-1\",source=\"agent\"} 1\n"
     );
+    let forged = "x{instance=\"10.0.0.1:9797\",node=\"n2\"} 1\n";
+    assert!(
+        written(parse(forged, &own, 100).unwrap())
+            .contains("x{exported_instance=\"10.0.0.1:9797\",exported_node=\"n2\",pod=")
+    );
     let twice = "x{pod=\"a\",exported_pod=\"b\"} 1\n";
     assert!(written(parse(twice, &own, 100).unwrap()).contains("exported_pod=\"a\",pod"));
 }
