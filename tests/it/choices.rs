@@ -34,6 +34,32 @@ fn rate_limit_delays() {
 }
 
 #[test]
+fn what_a_rate_limit_holds_back_is_lag() {
+    let mut node = Node::new();
+    let tap = Nodetap::on(&node).config("collect:\n  rate_limit: 1 KiB/s\n");
+    let mut loud = node.pod("noise", "loud", "app").short();
+    loud.fill(40_000);
+    let running = tap.start();
+    until("its allowance to be used up", || {
+        let status = running.status();
+        let loud = status.stream(loud.stream()).ok_or("not yet seen")?;
+        loud.limited.then_some(()).ok_or_else(|| status.summary())
+    });
+    // It may read no more for half a minute.
+    loud.fill(300_000);
+    until("the lag to be shown", || {
+        let status = running.status();
+        let loud = status.stream(loud.stream()).ok_or("not yet seen")?;
+        if loud.limited && loud.lag_bytes > 250_000 && !loud.drained {
+            Ok(())
+        } else {
+            Err(status.summary())
+        }
+    });
+    running.stop();
+}
+
+#[test]
 fn excluded_container_never_opened() {
     let mut node = Node::new();
     let tap = Nodetap::on(&node).config(

@@ -31,6 +31,7 @@ impl Engine {
             // Nothing is read, but what came meanwhile is known by its first line, and kept by a link, while it has a name.
             for index in &ready {
                 self.identify_waiting(*index);
+                self.measure_waiting(*index);
             }
         }
         let mut found = Vec::new();
@@ -140,6 +141,18 @@ impl Engine {
         }
     }
 
+    /// Looks how much there is of a stream that gets no turn now: what waits is part of its lag.
+    fn measure_waiting(&mut self, index: usize) {
+        let now = self.clock.elapsed();
+        let Some(stream) = self.stream_mut(index) else {
+            return;
+        };
+        for at in 0..stream.files.len() {
+            // One that can't be measured says so itself, in its trouble.
+            measure(stream, at, now).unwrap_or_default();
+        }
+    }
+
     /// Gives one stream its turn, and says how many bytes it moved on: 0 if there was nothing. `None`: it has ended.
     fn read_stream(&mut self, index: usize) -> Option<u64> {
         let now = self.clock.elapsed();
@@ -152,10 +165,12 @@ impl Engine {
         let mut read_some = false;
         {
             let (stream, mut hands) = self.hands(index)?;
-            if stream.is_limited(now) {
-                return Some(0);
-            }
-            hands.quantum_bytes = stream.quantum_bytes(hands.sink, now);
+            hands.quantum_bytes = if stream.is_limited(now) {
+                // Measured all the same: what waits is part of its lag.
+                0
+            } else {
+                stream.quantum_bytes(hands.sink, now)
+            };
             let mut at = 0;
             while at < stream.files.len() {
                 match look_at(stream, at, now, draining, &mut hands) {
@@ -193,20 +208,13 @@ impl Engine {
     }
 }
 
-/// Looks for growth of one text and reads some of it.
-fn look_at(
-    stream: &mut Stream,
-    at: usize,
-    now: Duration,
-    draining: bool,
-    hands: &mut Hands<'_>,
-) -> Look {
-    let ended = is_ended(stream, at, now, draining);
+/// Looks for growth of one text; an error is why it can't be read now.
+fn measure(stream: &mut Stream, at: usize, now: Duration) -> Result<(), Look> {
     let Some(file) = stream.files.get_mut(at) else {
-        return Look::End;
+        return Err(Look::End);
     };
     if file.identity.is_none() || !file.saved || file.tail.carrier.is_none() {
-        return Look::End;
+        return Err(Look::End);
     }
     match file.tail.measure() {
         Ok(grown) if grown > 0 => {
@@ -217,9 +225,27 @@ fn look_at(
         Ok(_) => {}
         Err(error) => {
             file.trouble = Some(error.to_string());
-            return Look::Failed;
+            return Err(Look::Failed);
         }
     }
+    Ok(())
+}
+
+/// Looks for growth of one text and reads some of it.
+fn look_at(
+    stream: &mut Stream,
+    at: usize,
+    now: Duration,
+    draining: bool,
+    hands: &mut Hands<'_>,
+) -> Look {
+    let ended = is_ended(stream, at, now, draining);
+    if let Err(look) = measure(stream, at, now) {
+        return look;
+    }
+    let Some(file) = stream.files.get_mut(at) else {
+        return Look::End;
+    };
     if file.unread() > 0 && file.begin_day(hands.now) {
         // Nothing of the new day is sent before the day is durable.
         return Look::End;
