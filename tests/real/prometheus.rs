@@ -46,7 +46,7 @@ const SLOW: &str = "cluster: prod\ncollect: {rate_limit: 1 KiB/s}\n";
 /// What the webhook must be told, and nothing else. What stands in [`INHIBITED`]
 /// fires too, and is kept from it by what explains it.
 const TOLD: [&str; 11] = [
-    "applications: JVMFullGCFrequent order-1",
+    "applications: JVMFullGCFrequent n2",
     "default: KubeControllerManagerRestart n2",
     "logs: LogCollectionLagging n5",
     "logs: LogSinkRefusing n4",
