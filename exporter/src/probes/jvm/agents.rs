@@ -5,10 +5,11 @@
 //! the agents itself switches to `/sd/jvm`; there is never both.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
 
 use crate::exposition;
 use crate::family::{Families, Family};
@@ -121,26 +122,8 @@ impl Shared {
     /// The list for Prometheus (HTTP service discovery); empty where agents are relayed.
     pub fn discovery(&self) -> String {
         let targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut out = String::from("[");
-        for (index, target) in targets.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            out.push_str("{\"targets\":[");
-            quote(&target.address, &mut out);
-            out.push_str("],\"labels\":{");
-            for (index, (name, value)) in target.labels.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                quote(name, &mut out);
-                out.push(':');
-                quote(value, &mut out);
-            }
-            out.push_str("}}");
-        }
-        out.push(']');
-        out
+        let listed: Vec<String> = targets.iter().map(Target::json).collect();
+        format!("[{}]", listed.join(","))
     }
 
     fn set(&self, targets: Vec<Target>) {
@@ -148,21 +131,19 @@ impl Shared {
     }
 }
 
-/// Writes a JSON string (RFC 8259, section 7).
-fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            // Writing to a String can't fail.
-            letter if letter < ' ' => {
-                write!(out, "\\u{:04x}", u32::from(letter)).unwrap_or_default();
-            }
-            letter => out.push(letter),
-        }
+// === impl Target ===
+
+impl Target {
+    fn json(&self) -> String {
+        let labels: Map<String, Value> = self
+            .labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
+            .collect();
+        let address = Value::from(self.address.as_str());
+        let labels = Value::Object(labels);
+        format!("{{\"targets\":[{address}],\"labels\":{labels}}}")
     }
-    out.push('"');
 }
 
 // === impl Agents ===
