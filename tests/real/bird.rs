@@ -131,22 +131,10 @@ fn the_routes_agree(situation: &str, said: &Said) {
 }
 
 fn run() -> BTreeMap<String, Said> {
-    let directory = tempfile::tempdir().expect("make a directory");
-    let done = Command::new("unshare")
+    let mut script = Command::new("unshare");
+    script
         .args(["--net", "--"])
         .arg(folder().join("bird/room.sh"))
-        .arg(tests::process::program())
-        .arg(directory.path())
-        .arg(prepare("bird"))
-        .env("NODETAP_LOG", "error")
-        .output()
-        .expect("run unshare");
-    let out = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(
-        done.status.success(),
-        "{}\n{out}\n{}",
-        done.status,
-        String::from_utf8_lossy(&done.stderr)
-    );
-    Said::situations(&out)
+        .env("NODETAP_LOG", "error");
+    Said::by(&mut script, &[&prepare("bird")])
 }

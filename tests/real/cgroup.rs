@@ -45,21 +45,8 @@ fn a_container_that_is_held_back_is_shown_with_its_cost() {
 }
 
 fn run() -> Said {
-    let directory = tempfile::tempdir().expect("make a directory");
-    let done = Command::new(folder().join("cgroup/room.sh"))
-        .arg(tests::process::program())
-        .arg(directory.path())
-        .env("NODETAP_LOG", "error")
-        .output()
-        .expect("run the script");
-    let out = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(
-        done.status.success(),
-        "{}\n{out}\n{}",
-        done.status,
-        String::from_utf8_lossy(&done.stderr)
-    );
-    Said::situations(&out)
+    let mut script = Command::new(folder().join("cgroup/room.sh"));
+    Said::by(script.env("NODETAP_LOG", "error"), &[])
         .remove("busy")
         .expect("its situation")
 }

@@ -95,8 +95,8 @@ fn one_direction(oneway: &Said, well: &Said) {
 }
 
 fn run() -> BTreeMap<String, Said> {
-    let directory = tempfile::tempdir().expect("make a directory");
-    let done = Command::new("unshare")
+    let mut script = Command::new("unshare");
+    script
         .args([
             "--net",
             "--pid",
@@ -105,17 +105,6 @@ fn run() -> BTreeMap<String, Said> {
             "--mount-proc",
             "--",
         ])
-        .arg(folder().join("readiness/room.sh"))
-        .arg(tests::process::program())
-        .arg(directory.path())
-        .output()
-        .expect("run unshare");
-    let out = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(
-        done.status.success(),
-        "{}\n{out}\n{}",
-        done.status,
-        String::from_utf8_lossy(&done.stderr)
-    );
-    Said::situations(&out)
+        .arg(folder().join("readiness/room.sh"));
+    Said::by(&mut script, &[])
 }

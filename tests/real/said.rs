@@ -1,6 +1,8 @@
 //! What was said in each situation? The output of a script that marks its situations with `## NAME`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 
 /// The lines of one situation.
 #[derive(Debug, Default)]
@@ -14,6 +16,25 @@ pub(crate) struct Said {
 // === impl Said ===
 
 impl Said {
+    /// Runs a script, which is told our program, a directory of its own and `more`, and takes apart what it says.
+    pub(crate) fn by(script: &mut Command, more: &[&Path]) -> BTreeMap<String, Self> {
+        let directory = tempfile::tempdir().expect("make a directory");
+        let done = script
+            .arg(tests::process::program())
+            .arg(directory.path())
+            .args(more)
+            .output()
+            .expect("run the script");
+        let out = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(
+            done.status.success(),
+            "{}\n{out}\n{}",
+            done.status,
+            String::from_utf8_lossy(&done.stderr)
+        );
+        Self::situations(&out)
+    }
+
     /// Takes a script's output apart.
     pub(crate) fn situations(text: &str) -> BTreeMap<String, Self> {
         let mut situations: BTreeMap<String, Self> = BTreeMap::new();
